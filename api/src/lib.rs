@@ -1,0 +1,1 @@
+//! Types and typed client of mgsd's HTTP API

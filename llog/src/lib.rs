@@ -1,0 +1,1 @@
+//! The Lustre configuration log: container, records and text forms

@@ -1,0 +1,1 @@
+//! Peers and connections of an LNet leaf node as pure state machines

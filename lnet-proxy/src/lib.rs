@@ -1,0 +1,1 @@
+//! Terminates LNet over TCP and passes MGS messages to mgsd

@@ -1,0 +1,1 @@
+//! The MGS itself, sans-IO: ptlrpc, exports, config locks, model

@@ -1,0 +1,1 @@
+//! Golden packet captures as TCP streams

@@ -1,0 +1,206 @@
+//! A reader that only hands out what is there, and a writer; both know the byte order of the peer.
+
+/// Byte order of the sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Order {
+    /// x86, arm: nearly every peer.
+    #[default]
+    Little,
+    /// Power, s390.
+    Big,
+}
+
+/// Why bytes could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The structure is longer than the bytes.
+    #[error("{what}: needs {need} bytes, has {have}")]
+    Truncated {
+        /// The structure or field.
+        what: &'static str,
+        /// Bytes needed.
+        need: usize,
+        /// Bytes left.
+        have: usize,
+    },
+    /// A magic number that is not ours.
+    #[error("{what}: bad magic {got:#x}")]
+    BadMagic {
+        /// The structure.
+        what: &'static str,
+        /// The value found.
+        got: u64,
+    },
+    /// A field with a value outside of what the protocol allows.
+    #[error("{what}: bad value {got:#x}")]
+    BadValue {
+        /// The field.
+        what: &'static str,
+        /// The value found.
+        got: u64,
+    },
+    /// Text that is not terminated, not UTF-8, or does not parse.
+    #[error("{what}: bad text")]
+    BadText {
+        /// The field.
+        what: &'static str,
+    },
+}
+
+/// Result of decoding.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Bounded reader.
+#[derive(Clone, Debug)]
+pub struct Reader<'a> {
+    bytes: &'a [u8],
+    order: Order,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads from `bytes` in `order`.
+    pub const fn new(bytes: &'a [u8], order: Order) -> Self {
+        Self { bytes, order }
+    }
+    /// Byte order of the sender.
+    pub const fn order(&self) -> Order {
+        self.order
+    }
+    /// Bytes not yet read.
+    pub const fn remaining(&self) -> usize {
+        self.bytes.len()
+    }
+    /// The next `n` bytes.
+    pub fn take(&mut self, what: &'static str, n: usize) -> Result<&'a [u8]> {
+        match self.bytes.split_at_checked(n) {
+            Some((head, tail)) => {
+                self.bytes = tail;
+                Ok(head)
+            }
+            None => Err(Error::Truncated { what, need: n, have: self.bytes.len() }),
+        }
+    }
+    /// The next `N` bytes as an array.
+    pub fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N]> {
+        let have = self.bytes.len();
+        let head = self.take(what, N)?;
+        head.try_into().map_err(|_| Error::Truncated { what, need: N, have })
+    }
+    /// A sub-reader of exactly `n` bytes.
+    pub fn sub(&mut self, what: &'static str, n: usize) -> Result<Reader<'a>> {
+        Ok(Reader { bytes: self.take(what, n)?, order: self.order })
+    }
+    /// Everything that is left.
+    pub fn rest(&mut self) -> &'a [u8] {
+        std::mem::take(&mut self.bytes)
+    }
+    /// One byte.
+    pub fn u8(&mut self, what: &'static str) -> Result<u8> {
+        Ok(u8::from_le_bytes(self.array(what)?))
+    }
+    /// Two bytes.
+    pub fn u16(&mut self, what: &'static str) -> Result<u16> {
+        let b = self.array(what)?;
+        Ok(match self.order {
+            Order::Little => u16::from_le_bytes(b),
+            Order::Big => u16::from_be_bytes(b),
+        })
+    }
+    /// Four bytes.
+    pub fn u32(&mut self, what: &'static str) -> Result<u32> {
+        let b = self.array(what)?;
+        Ok(match self.order {
+            Order::Little => u32::from_le_bytes(b),
+            Order::Big => u32::from_be_bytes(b),
+        })
+    }
+    /// Eight bytes.
+    pub fn u64(&mut self, what: &'static str) -> Result<u64> {
+        let b = self.array(what)?;
+        Ok(match self.order {
+            Order::Little => u64::from_le_bytes(b),
+            Order::Big => u64::from_be_bytes(b),
+        })
+    }
+    /// A fixed array holding a NUL-terminated string; bytes behind the NUL are ignored.
+    pub fn cstr(&mut self, what: &'static str, n: usize) -> Result<String> {
+        let raw = self.take(what, n)?;
+        let end = raw.iter().position(|b| *b == 0).ok_or(Error::BadText { what })?;
+        let text = raw.get(..end).unwrap_or_default();
+        String::from_utf8(text.to_vec()).map_err(|_| Error::BadText { what })
+    }
+}
+
+/// Writer in one byte order.
+#[derive(Clone, Debug, Default)]
+pub struct Writer {
+    bytes: Vec<u8>,
+    order: Order,
+}
+
+impl Writer {
+    /// An empty writer.
+    pub const fn new(order: Order) -> Self {
+        Self { bytes: Vec::new(), order }
+    }
+    /// Byte order written.
+    pub const fn order(&self) -> Order {
+        self.order
+    }
+    /// Bytes so far.
+    pub const fn len(&self) -> usize {
+        self.bytes.len()
+    }
+    /// Nothing written yet.
+    pub const fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+    /// The bytes.
+    pub fn into_vec(self) -> Vec<u8> {
+        self.bytes
+    }
+    /// Raw bytes.
+    pub fn put(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+    /// `n` zero bytes.
+    pub fn zeros(&mut self, n: usize) {
+        self.bytes.resize(self.bytes.len() + n, 0);
+    }
+    /// One byte.
+    pub fn u8(&mut self, v: u8) {
+        self.bytes.push(v);
+    }
+    /// Two bytes.
+    pub fn u16(&mut self, v: u16) {
+        match self.order {
+            Order::Little => self.put(&v.to_le_bytes()),
+            Order::Big => self.put(&v.to_be_bytes()),
+        }
+    }
+    /// Four bytes.
+    pub fn u32(&mut self, v: u32) {
+        match self.order {
+            Order::Little => self.put(&v.to_le_bytes()),
+            Order::Big => self.put(&v.to_be_bytes()),
+        }
+    }
+    /// Eight bytes.
+    pub fn u64(&mut self, v: u64) {
+        match self.order {
+            Order::Little => self.put(&v.to_le_bytes()),
+            Order::Big => self.put(&v.to_be_bytes()),
+        }
+    }
+    /// A string in a fixed array of `n` bytes, zero filled; cut so that a NUL always remains.
+    pub fn cstr(&mut self, text: &str, n: usize) {
+        let raw = text.as_bytes();
+        let cut = raw.len().min(n.saturating_sub(1));
+        self.put(raw.get(..cut).unwrap_or_default());
+        self.zeros(n - cut);
+    }
+    /// Zeros up to the next multiple of 8.
+    pub fn pad8(&mut self) {
+        self.zeros(self.bytes.len().next_multiple_of(8) - self.bytes.len());
+    }
+}

@@ -1,0 +1,37 @@
+//! Every byte between Lustre and an MGS.
+//!
+//! Pure: no socket, no clock, no allocation from an unchecked length. Encode stands beside decode; each layout is
+//! drawn above its type with the source it was taken from.
+
+pub mod cursor;
+pub mod ldlm;
+pub mod llog_rpc;
+pub mod lnet;
+pub mod mgs;
+pub mod nid;
+pub mod nodemap;
+pub mod ptlrpc;
+pub mod relay;
+pub mod socklnd;
+
+pub use cursor::{Error, Order, Reader, Result, Writer};
+pub use nid::Nid;
+
+/// A structure with one byte layout. Integers follow the order of the cursor, unless the type says otherwise.
+pub trait Codec: Sized {
+    /// Reads the structure. Never reads past the cursor, never panics.
+    fn decode(r: &mut Reader<'_>) -> Result<Self>;
+    /// Appends the structure.
+    fn encode(&self, w: &mut Writer);
+
+    /// Decodes from a slice; bytes behind the structure are ignored (forward compatibility).
+    fn from_slice(bytes: &[u8], order: Order) -> Result<Self> {
+        Self::decode(&mut Reader::new(bytes, order))
+    }
+    /// Encodes into fresh bytes.
+    fn to_vec(&self, order: Order) -> Vec<u8> {
+        let mut w = Writer::new(order);
+        self.encode(&mut w);
+        w.into_vec()
+    }
+}
