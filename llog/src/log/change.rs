@@ -1,0 +1,129 @@
+//! Changes: append, cancel, edit a marker in place.
+
+use super::Log;
+use crate::record::{self, Frame, HEAD, MAX_INDEX, MIN, TAIL, kind};
+use crate::{CHUNK, Error, LustreCfg, Marker, cmd, lcfg, le};
+use std::sync::Arc;
+
+/// Where an appended record went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// Its index.
+    pub index: u32,
+    /// Its offset in the file.
+    pub offset: u64,
+    /// Its length.
+    pub len: u32,
+    /// Length of the padding written before it, which has index `index - 1` and lies at `offset - pad`.
+    pub pad: Option<u32>,
+}
+
+impl Log {
+    /// Appends a command. Fills the chunk with padding first when the record does not fit, or would leave a hole
+    /// shorter than the shortest record (`llog_osd_write_rec`). `now` becomes the time of the header when this is
+    /// the first record. On error nothing is changed.
+    ///
+    /// # Errors
+    /// [`Error::Full`] past index 64767, [`Error::TooBig`] for a record longer than a chunk or with more than 7
+    /// buffers, [`Error::Marker`] for a `MARKER` without marker.
+    pub fn append(&mut self, rec: &LustreCfg, now: i64) -> Result<Appended, Error> {
+        rec.check()?;
+        let len = MIN + rec.encoded_len();
+        if len > CHUNK {
+            return Err(Error::TooBig { what: format!("{len} bytes, a record has at most {CHUNK}") });
+        }
+        let used = self.chunks.last().map_or(CHUNK, |c| c.bytes.len());
+        let left = if used == CHUNK { CHUNK } else { CHUNK - used };
+        let pad = (left != len && left < len + MIN).then_some(left);
+        let index = self.last_index + 1 + u32::from(pad.is_some());
+        if index > MAX_INDEX {
+            return Err(Error::Full { last: self.last_index });
+        }
+        if !self.written {
+            self.timestamp = now;
+            self.written = true;
+        }
+        if let Some(pad) = pad {
+            self.write(kind::PAD, &vec![0; pad - MIN], false);
+        }
+        let offset = self.end().max(8192);
+        self.write(kind::CFG, &rec.encode(), true);
+        Ok(Appended { index, offset, len: le::len32(len), pad: pad.map(le::len32) })
+    }
+
+    fn write(&mut self, kind: u32, payload: &[u8], live: bool) {
+        let index = self.last_index + 1;
+        let mut bytes = Vec::with_capacity(MIN + payload.len());
+        let len = record::write(&mut bytes, kind, index, payload);
+        self.push(Frame { at: 0, len, index, kind, foreign: false }, &bytes, live);
+    }
+
+    /// Adds records as [`Self::bytes_from`] gave them, to rebuild a log from stored segments. Every record becomes
+    /// live except padding and the indices in `cancelled`. `now` is used as in [`Self::append`]; a stored time is
+    /// set with [`Self::set_timestamp`]. On error nothing is changed.
+    ///
+    /// # Errors
+    /// [`Error::Record`] when a frame or a payload is broken, an index does not follow the one before it, or the
+    /// bytes were not written little-endian.
+    pub fn append_raw(&mut self, bytes: &[u8], cancelled: &[u32], now: i64) -> Result<(), Error> {
+        let start = self.end().max(8192);
+        let frames = record::scan(bytes, start, self.last_index, true)?;
+        for frame in &frames {
+            let offset = start + u64::try_from(frame.at).unwrap_or(u64::MAX);
+            if frame.foreign {
+                return Err(Error::Record { offset, what: String::from("stored in foreign byte order") });
+            }
+            if frame.kind == kind::CFG {
+                let payload = bytes.get(frame.at + HEAD..frame.at + frame.len - TAIL).unwrap_or_default();
+                lcfg::buffers(payload).map_err(|e| Error::Record { offset, what: e.to_string() })?;
+            }
+        }
+        if !self.written && !frames.is_empty() {
+            self.timestamp = now;
+        }
+        for frame in frames {
+            let live = frame.kind != kind::PAD && !cancelled.contains(&frame.index);
+            self.push(frame, bytes.get(frame.at..frame.at + frame.len).unwrap_or_default(), live);
+        }
+        Ok(())
+    }
+
+    /// Clears the bit of a live record; its bytes stay (`llog_cancel_rec`).
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for index 0, [`Error::NotFound`] when no live record has the index.
+    pub fn cancel(&mut self, index: u32) -> Result<(), Error> {
+        if index == 0 {
+            return Err(Error::Invalid { index, what: "the header cannot be cancelled" });
+        }
+        if !self.is_live(index) {
+            return Err(Error::NotFound { index, last: self.last_index });
+        }
+        self.set_bit(index, false);
+        self.live_count -= 1;
+        Ok(())
+    }
+
+    /// Changes a live marker in place (`mgs_modify`). A reader that is already past it never sees the change.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Invalid`] when the record is no marker, [`Error::Marker`] when a new name
+    /// does not fit; then nothing is changed.
+    pub fn edit_marker(&mut self, index: u32, f: impl FnOnce(&mut Marker)) -> Result<(), Error> {
+        let missing = Error::NotFound { index, last: self.last_index };
+        let (n, slot) = self.locate(index).filter(|_| self.is_live(index)).ok_or_else(|| missing.clone())?;
+        let record = self.record(index).ok_or_else(|| missing.clone())?;
+        let no_marker = Error::Invalid { index, what: "the record is no marker" };
+        if record.command() != Some(cmd::MARKER) {
+            return Err(no_marker);
+        }
+        let extent = lcfg::buffers(record.payload)?.get(1).cloned().ok_or(no_marker)?;
+        let mut bytes = record.payload.get(extent.clone()).unwrap_or_default().to_vec();
+        let mut marker = Marker::decode(&bytes)?;
+        f(&mut marker);
+        marker.write_to(&mut bytes)?;
+        let chunk = Arc::make_mut(&mut self.chunks).get_mut(n).map(Arc::make_mut).ok_or(missing)?;
+        le::put(&mut chunk.bytes, usize::from(slot.at) + HEAD + extent.start, &bytes);
+        Ok(())
+    }
+}
