@@ -45,6 +45,14 @@ pub enum Error {
         /// The field.
         what: &'static str,
     },
+    /// Text that is not a NID.
+    #[error("NID {text:?}: {why}; a NID is <address>@<network>, such as 10.0.0.1@tcp")]
+    BadNid {
+        /// The text, at most 64 characters of it.
+        text: String,
+        /// What is wrong.
+        why: &'static str,
+    },
 }
 
 /// Result of decoding.
@@ -129,6 +137,11 @@ impl<'a> Reader<'a> {
         let text = raw.get(..end).unwrap_or_default();
         String::from_utf8(text.to_vec()).map_err(|_| Error::BadText { what })
     }
+}
+
+/// A length as the u32 that most length fields are. Nothing that long exists: what is encoded came in below 1 MiB.
+pub(crate) fn len32(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
 }
 
 /// Writer in one byte order.

@@ -33,20 +33,91 @@ pub enum ConfigKind {
     Nodemap,
     Barrier,
 }
+impl ConfigKind {
+    /// Word 1 of the resource name.
+    pub const fn to_u64(self) -> u64 {
+        match self {
+            Self::Config => 0,
+            Self::Recover => 2,
+            Self::Params => 3,
+            Self::Nodemap => 4,
+            Self::Barrier => 5,
+        }
+    }
+    /// The kind of word 1; 1 (sptlrpc) never appears there, its logs are guarded as [`ConfigKind::Config`].
+    pub const fn from_u64(v: u64) -> Option<Self> {
+        Some(match v {
+            0 => Self::Config,
+            2 => Self::Recover,
+            3 => Self::Params,
+            4 => Self::Nodemap,
+            5 => Self::Barrier,
+            _ => return None,
+        })
+    }
+}
 /// `ldlm_res_id`.
+///
+/// ```text
+///  0                      8            16             32
+///  +----------------------+------------+--------------+
+///  | name, zero filled,   | ConfigKind | 0            |
+///  | as little-endian u64 |            |              |
+///  +----------------------+------------+--------------+
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct ResId(pub [u64; 4]);
 impl ResId {
-    /// Name of at most 8 bytes, and kind; `None` when the name is empty or longer.
-    pub fn config(_base: &str, _kind: ConfigKind) -> Option<Self> {
-        todo!()
+    /// Name of at most 8 bytes, and kind; `None` when the name is empty or longer, or has a NUL.
+    pub fn config(base: &str, kind: ConfigKind) -> Option<Self> {
+        let raw = base.as_bytes();
+        if raw.is_empty() || raw.len() > 8 || raw.contains(&0) {
+            return None;
+        }
+        let mut word = [0; 8];
+        word.iter_mut().zip(raw).for_each(|(to, from)| *to = *from);
+        Some(Self([u64::from_le_bytes(word), kind.to_u64(), 0, 0]))
     }
     /// Base name and kind back, if it is such a name.
     pub fn parse_config(&self) -> Option<(String, ConfigKind)> {
-        todo!()
+        let [name, kind, 0, 0] = self.0 else { return None };
+        let raw = name.to_le_bytes();
+        let base = raw.split(|b| *b == 0).next().unwrap_or_default();
+        let base = std::str::from_utf8(base).ok()?;
+        let kind = ConfigKind::from_u64(kind)?;
+        // Bytes behind a NUL would make two names of one text.
+        (Self::config(base, kind)? == *self).then(|| (base.to_owned(), kind))
     }
 }
+impl std::fmt::Display for ResId {
+    /// `testfs/Config`, or the four words in hex.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.parse_config() {
+            Some((base, kind)) => write!(f, "{base}/{kind:?}"),
+            None => write!(f, "{:#x?}", self.0),
+        }
+    }
+}
+impl Codec for ResId {
+    fn decode(r: &mut Reader<'_>) -> Result<Self> {
+        words(r, "lr_name").map(Self)
+    }
+    fn encode(&self, w: &mut Writer) {
+        self.0.iter().for_each(|v| w.u64(*v));
+    }
+}
+fn words(r: &mut Reader<'_>, what: &'static str) -> Result<[u64; 4]> {
+    Ok([r.u64(what)?, r.u64(what)?, r.u64(what)?, r.u64(what)?])
+}
 /// `ldlm_lock_desc`, 80 bytes.
+///
+/// ```text
+/// lustre_idl.h: struct ldlm_resource_desc (0..40), struct ldlm_lock_desc
+///  0         4        8                40           44                48                 80
+///  +---------+--------+----------------+------------+-----------------+------------------+
+///  | lr_type | lr_pad | lr_name u64[4] | l_req_mode | l_granted_mode  | l_policy u64[4]  |
+///  +---------+--------+----------------+------------+-----------------+------------------+
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 #[allow(missing_docs)]
 pub struct LockDesc {
@@ -57,15 +128,42 @@ pub struct LockDesc {
     pub granted_mode: u32,
     pub policy: [u64; 4],
 }
+impl LockDesc {
+    /// Bytes of the structure.
+    pub const SIZE: usize = 80;
+}
 impl Codec for LockDesc {
-    fn decode(_r: &mut Reader<'_>) -> Result<Self> {
-        todo!()
+    fn decode(r: &mut Reader<'_>) -> Result<Self> {
+        let mut r = r.sub("ldlm_lock_desc", Self::SIZE)?;
+        Ok(Self {
+            lock_type: r.u32("lr_type")?,
+            pad: r.u32("lr_pad")?,
+            resource: ResId::decode(&mut r)?,
+            req_mode: r.u32("l_req_mode")?,
+            granted_mode: r.u32("l_granted_mode")?,
+            policy: words(&mut r, "l_policy_data")?,
+        })
     }
-    fn encode(&self, _w: &mut Writer) {
-        todo!()
+    fn encode(&self, w: &mut Writer) {
+        w.u32(self.lock_type);
+        w.u32(self.pad);
+        self.resource.encode(w);
+        w.u32(self.req_mode);
+        w.u32(self.granted_mode);
+        self.policy.iter().for_each(|v| w.u64(*v));
     }
 }
 /// `ldlm_request`, 88 bytes + 8 per handle, at least 104.
+///
+/// ```text
+/// lustre_idl.h: struct ldlm_request
+///  0            4            8             88              96              104
+///  +------------+------------+-------------+---------------+---------------+-----
+///  | lock_flags | lock_count | lock_desc   | handle[0]     | handle[1]     | ...
+///  +------------+------------+-------------+---------------+---------------+-----
+///   enqueue: handle[0] client's lock     callback: [0] client's, [1] server's
+///   cancel: count handles of the server
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 #[allow(missing_docs)]
 pub struct LdlmRequest {
@@ -75,15 +173,45 @@ pub struct LdlmRequest {
     /// All handles in the buffer, at least two when encoded.
     pub handles: Vec<u64>,
 }
-impl Codec for LdlmRequest {
-    fn decode(_r: &mut Reader<'_>) -> Result<Self> {
-        todo!()
+impl LdlmRequest {
+    /// Bytes with two handles.
+    pub const SIZE: usize = 104;
+
+    /// The handles that a cancel names: `count` of them, as far as they are there.
+    pub fn named_handles(&self) -> impl Iterator<Item = u64> + '_ {
+        self.handles.iter().copied().take(self.count as usize)
     }
-    fn encode(&self, _w: &mut Writer) {
-        todo!()
+}
+impl Codec for LdlmRequest {
+    /// Takes every whole handle up to the end of the cursor.
+    fn decode(r: &mut Reader<'_>) -> Result<Self> {
+        let whole = r.remaining() / 8 * 8;
+        let mut r = r.sub("ldlm_request", whole.max(Self::SIZE))?;
+        let (flags, count) = (r.u32("lock_flags")?, r.u32("lock_count")?);
+        let desc = LockDesc::decode(&mut r)?;
+        let mut handles = Vec::with_capacity(r.remaining() / 8);
+        while r.remaining() >= 8 {
+            handles.push(r.u64("lock_handle")?);
+        }
+        Ok(Self { flags, count, desc, handles })
+    }
+    fn encode(&self, w: &mut Writer) {
+        w.u32(self.flags);
+        w.u32(self.count);
+        self.desc.encode(w);
+        self.handles.iter().for_each(|h| w.u64(*h));
+        w.zeros(8 * 2_usize.saturating_sub(self.handles.len()));
     }
 }
 /// `ldlm_reply`, 112 bytes.
+///
+/// ```text
+/// lustre_idl.h: struct ldlm_reply
+///  0            4              8            88            96              104             112
+///  +------------+--------------+------------+-------------+---------------+---------------+
+///  | lock_flags | lock_padding | lock_desc  | lock_handle | policy_res1   | policy_res2   |
+///  +------------+--------------+------------+-------------+---------------+---------------+
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 #[allow(missing_docs)]
 pub struct LdlmReply {
@@ -94,15 +222,40 @@ pub struct LdlmReply {
     pub policy_res1: u64,
     pub policy_res2: u64,
 }
+impl LdlmReply {
+    /// Bytes of the structure.
+    pub const SIZE: usize = 112;
+}
 impl Codec for LdlmReply {
-    fn decode(_r: &mut Reader<'_>) -> Result<Self> {
-        todo!()
+    fn decode(r: &mut Reader<'_>) -> Result<Self> {
+        let mut r = r.sub("ldlm_reply", Self::SIZE)?;
+        Ok(Self {
+            flags: r.u32("lock_flags")?,
+            padding: r.u32("lock_padding")?,
+            desc: LockDesc::decode(&mut r)?,
+            handle: r.u64("lock_handle")?,
+            policy_res1: r.u64("lock_policy_res1")?,
+            policy_res2: r.u64("lock_policy_res2")?,
+        })
     }
-    fn encode(&self, _w: &mut Writer) {
-        todo!()
+    fn encode(&self, w: &mut Writer) {
+        w.u32(self.flags);
+        w.u32(self.padding);
+        self.desc.encode(w);
+        w.u64(self.handle);
+        w.u64(self.policy_res1);
+        w.u64(self.policy_res2);
     }
 }
 /// Glimpse descriptor of a barrier, 64 bytes of which 16 are used.
+///
+/// ```text
+/// lustre_idl.h: struct ldlm_gl_barrier_desc in union ldlm_gl_desc
+///  0        4         8          16           64
+///  +--------+---------+----------+------------+
+///  | status | timeout | padding  | zeros      |
+///  +--------+---------+----------+------------+
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[allow(missing_docs)]
 pub struct BarrierDesc {
@@ -110,11 +263,54 @@ pub struct BarrierDesc {
     pub timeout: u32,
     pub padding: u64,
 }
+impl BarrierDesc {
+    /// Bytes of the union around it.
+    pub const SIZE: usize = 64;
+}
+impl Codec for BarrierDesc {
+    fn decode(r: &mut Reader<'_>) -> Result<Self> {
+        let mut r = r.sub("ldlm_gl_barrier_desc", Self::SIZE)?;
+        Ok(Self {
+            status: r.u32("lgbd_status")?,
+            timeout: r.u32("lgbd_timeout")?,
+            padding: r.u64("lgbd_padding")?,
+        })
+    }
+    fn encode(&self, w: &mut Writer) {
+        w.u32(self.status);
+        w.u32(self.timeout);
+        w.u64(self.padding);
+        w.zeros(Self::SIZE - 16);
+    }
+}
 /// LVB of a barrier glimpse reply, 16 bytes.
+///
+/// ```text
+/// lustre_idl.h: struct barrier_lvb
+///  0        4         8          16
+///  +--------+---------+----------+
+///  | status | index   | padding  |
+///  +--------+---------+----------+
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[allow(missing_docs)]
 pub struct BarrierLvb {
     pub status: u32,
     pub index: u32,
     pub padding: u64,
+}
+impl BarrierLvb {
+    /// Bytes of the structure.
+    pub const SIZE: usize = 16;
+}
+impl Codec for BarrierLvb {
+    fn decode(r: &mut Reader<'_>) -> Result<Self> {
+        let mut r = r.sub("barrier_lvb", Self::SIZE)?;
+        Ok(Self { status: r.u32("lvb_status")?, index: r.u32("lvb_index")?, padding: r.u64("lvb_padding")? })
+    }
+    fn encode(&self, w: &mut Writer) {
+        w.u32(self.status);
+        w.u32(self.index);
+        w.u64(self.padding);
+    }
 }

@@ -1,5 +1,6 @@
 //! LNet message header, ping information, portals.
-use crate::{Nid, Order, Reader, Result, Writer};
+use crate::socklnd::MAX_PAYLOAD;
+use crate::{Codec, Error, Nid, Order, Reader, Result, Writer};
 
 /// Portals an MGS deals with (`lustre_idl.h`).
 pub mod portal {
@@ -34,29 +35,61 @@ impl Handle {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message {
     /// 0.
-    Ack { /// The PUT's `ack`.
-        dst: Handle, /// Of the PUT.
-        match_bits: u64, /// Bytes accepted.
-        mlength: u32 },
+    Ack {
+        /// The PUT's `ack`.
+        dst: Handle,
+        /// Of the PUT.
+        match_bits: u64,
+        /// Bytes accepted.
+        mlength: u32,
+    },
     /// 1.
-    Put { /// Where the ACK goes, or [`Handle::NONE`].
-        ack: Handle, /// Match bits.
-        match_bits: u64, /// Opaque, 0.
-        hdr_data: u64, /// Portal.
-        portal: u32, /// Offset in the remote buffer.
-        offset: u32 },
+    Put {
+        /// Where the ACK goes, or [`Handle::NONE`].
+        ack: Handle,
+        /// Match bits.
+        match_bits: u64,
+        /// Opaque, 0.
+        hdr_data: u64,
+        /// Portal.
+        portal: u32,
+        /// Offset in the remote buffer.
+        offset: u32,
+    },
     /// 2.
-    Get { /// Echoed in the REPLY.
-        ret: Handle, /// Match bits.
-        match_bits: u64, /// Portal.
-        portal: u32, /// Offset in the source buffer.
-        src_offset: u32, /// Most bytes wanted.
-        sink_length: u32 },
+    Get {
+        /// Echoed in the REPLY.
+        ret: Handle,
+        /// Match bits.
+        match_bits: u64,
+        /// Portal.
+        portal: u32,
+        /// Offset in the source buffer.
+        src_offset: u32,
+        /// Most bytes wanted.
+        sink_length: u32,
+    },
     /// 3.
-    Reply { /// The GET's `ret`.
-        dst: Handle },
+    Reply {
+        /// The GET's `ret`.
+        dst: Handle,
+    },
 }
 /// LNet header: 72 bytes with 4-byte NIDs (HELLO V2, V3), 96 with large ones (V4). Always little endian.
+///
+/// ```text
+/// lnet-idl.h: struct lnet_hdr_nid4 (72)            struct lnet_hdr_nid16 (96)
+///    0  u64 dest_nid     8  u64 src_nid               0  lnet_nid dest     20  lnet_nid src
+///   16  u32 dest_pid    20  u32 src_pid              40  u32 dest_pid      44  u32 src_pid
+///   24  u32 type        28  u32 payload_length       48  u32 type          52  u32 payload_length
+///   32  union of 40 bytes                            56  union of 40 bytes
+///
+/// union   0        8         16           24          28           32            36        40
+///   ACK   | dst handle       | match_bits | mlength   |            zeros                    |
+///   PUT   | ack handle       | match_bits | hdr_data               | portal      | offset   |
+///   GET   | return handle    | match_bits | portal    | src_offset | sink_length | zeros    |
+///   REPLY | dst handle       |                        zeros                                 |
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// Receiver.
@@ -77,64 +110,91 @@ impl Header {
     pub const fn size(version: u32) -> usize {
         if version >= 4 { 96 } else { 72 }
     }
-    /// Reads a header of the form that belongs to the HELLO version.
-    pub fn decode(_r: &mut Reader<'_>, _version: u32) -> Result<Self> {
-        todo!()
+    /// Reads a header of the form that belongs to the HELLO version. Little endian whatever the order of the cursor.
+    ///
+    /// # Errors
+    /// A type other than ACK, PUT, GET, REPLY; a payload above 1 MiB, or with an ACK or GET. All are protocol errors.
+    pub fn decode(r: &mut Reader<'_>, version: u32) -> Result<Self> {
+        let mut r = Reader::new(r.take("LNet header", Self::size(version))?, Order::Little);
+        let mut nid = || match version {
+            4.. => Nid::decode(&mut r),
+            _ => Ok(Nid::from_u64(r.u64("LNet header NID")?)),
+        };
+        let (dest, src) = (nid()?, nid()?);
+        let (dest_pid, src_pid) = (r.u32("dest_pid")?, r.u32("src_pid")?);
+        let kind = r.u32("LNet type")?;
+        let payload_len = r.u32("payload_length")?;
+        let handle = Handle(r.array("LNet handle")?);
+        let msg = match kind {
+            0 => Message::Ack { dst: handle, match_bits: r.u64("match_bits")?, mlength: r.u32("mlength")? },
+            1 => Message::Put {
+                ack: handle,
+                match_bits: r.u64("match_bits")?,
+                hdr_data: r.u64("hdr_data")?,
+                portal: r.u32("ptl_index")?,
+                offset: r.u32("offset")?,
+            },
+            2 => Message::Get {
+                ret: handle,
+                match_bits: r.u64("match_bits")?,
+                portal: r.u32("ptl_index")?,
+                src_offset: r.u32("src_offset")?,
+                sink_length: r.u32("sink_length")?,
+            },
+            3 => Message::Reply { dst: handle },
+            other => return Err(Error::BadValue { what: "LNet type (0 to 3)", got: other.into() }),
+        };
+        if payload_len as usize > MAX_PAYLOAD {
+            return Err(Error::BadValue { what: "payload_length (at most 1 MiB)", got: payload_len.into() });
+        }
+        if payload_len > 0 && matches!(msg, Message::Ack { .. } | Message::Get { .. }) {
+            return Err(Error::BadValue { what: "payload_length (0 for ACK, GET)", got: payload_len.into() });
+        }
+        Ok(Self { dest, src, dest_pid, src_pid, payload_len, msg })
     }
-    /// Appends it.
-    pub fn encode(&self, _w: &mut Writer, _version: u32) {
-        todo!()
+    /// Appends it. A large NID has no place in the 72-byte form and is written as ANY, which every receiver refuses.
+    pub fn encode(&self, w: &mut Writer, version: u32) {
+        let mut le = Writer::new(Order::Little);
+        for nid in [&self.dest, &self.src] {
+            match version {
+                4.. => nid.encode(&mut le),
+                _ => le.u64(nid.to_u64().unwrap_or(u64::MAX)),
+            }
+        }
+        le.u32(self.dest_pid);
+        le.u32(self.src_pid);
+        let (kind, handle) = match self.msg {
+            Message::Ack { dst, .. } => (0, dst),
+            Message::Put { ack, .. } => (1, ack),
+            Message::Get { ret, .. } => (2, ret),
+            Message::Reply { dst } => (3, dst),
+        };
+        le.u32(kind);
+        le.u32(self.payload_len);
+        le.put(&handle.0);
+        match self.msg {
+            Message::Ack { match_bits, mlength, .. } => {
+                le.u64(match_bits);
+                le.u32(mlength);
+            }
+            Message::Put { match_bits, hdr_data, portal, offset, .. } => {
+                le.u64(match_bits);
+                le.u64(hdr_data);
+                le.u32(portal);
+                le.u32(offset);
+            }
+            Message::Get { match_bits, portal, src_offset, sink_length, .. } => {
+                le.u64(match_bits);
+                le.u32(portal);
+                le.u32(src_offset);
+                le.u32(sink_length);
+            }
+            Message::Reply { .. } => {}
+        }
+        le.zeros(Self::size(version).saturating_sub(le.len()));
+        w.put(&le.into_vec());
     }
 }
 
-/// Ping information feature bits.
-pub mod feature {
-    /// Mandatory.
-    pub const NI_STATUS: u32 = 2;
-    /// Not a router.
-    pub const RTE_DISABLED: u32 = 4;
-    /// Multi-rail.
-    pub const MULTI_RAIL: u32 = 8;
-    /// Discovery.
-    pub const DISCOVERY: u32 = 16;
-    /// Large addresses follow (2.16+).
-    pub const LARGE_ADDR: u32 = 32;
-    /// First large NID is the primary.
-    pub const PRIMARY_LARGE: u32 = 64;
-    /// More data follows (2.17+).
-    pub const METADATA: u32 = 128;
-}
-/// One interface in a ping answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PingNi {
-    /// NID.
-    pub nid: Nid,
-    /// `0x15aac0de` up, `0xdeadface` down; entry 0: a sequence number.
-    pub status: u32,
-    /// Entry 0 with LARGE_ADDR: total bytes.
-    pub msg_size: u32,
-}
-/// Payload of a ping answer or a push. Order: found from the magic.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PingInfo {
-    /// See [`feature`].
-    pub features: u32,
-    /// 12345.
-    pub pid: u32,
-    /// Entry 0 is `0@lo`; 4-byte NIDs.
-    pub nis: Vec<PingNi>,
-    /// Large entries (msg_size unused), with LARGE_ADDR.
-    pub large: Vec<PingNi>,
-    /// Bytes behind that we do not know (METADATA), kept for re-encoding.
-    pub tail: Vec<u8>,
-}
-impl PingInfo {
-    /// Reads it.
-    pub fn decode(_bytes: &[u8]) -> Result<(Self, Order)> {
-        todo!()
-    }
-    /// The bytes.
-    pub fn to_bytes(&self, _order: Order) -> Vec<u8> {
-        todo!()
-    }
-}
+mod ping;
+pub use ping::{NI_DOWN, NI_UP, PING_MAGIC, PingInfo, PingNi, feature};

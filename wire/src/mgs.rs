@@ -1,5 +1,5 @@
 //! MGS RPC bodies: registration, CONFIG_READ, NID table entries.
-use crate::{Codec, Nid, Reader, Result, Writer};
+use crate::{Codec, Reader, Result, Writer};
 
 /// `mti_flags`.
 pub mod ldd {
@@ -25,61 +25,11 @@ pub mod ldd {
     pub const OPC_READY: u32 = 0x4000_0000;
     pub const OPC_MASK: u32 = 0xf000_0000;
 }
-/// `mgs_target_info`, 4544 bytes + text NIDs (2.16 form). Strings are kept without NUL.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-#[allow(missing_docs)]
-pub struct TargetInfo {
-    pub lustre_ver: u32,
-    pub stripe_index: u32,
-    pub config_ver: u32,
-    pub flags: u32,
-    pub nid_count: u32,
-    pub instance: u32,
-    pub fsname: String,
-    pub svname: String,
-    pub uuid: String,
-    /// The 32-slot array, as numbers (zeros kept).
-    pub nids: Vec<u64>,
-    pub params: String,
-    /// Tail of 64-byte text NIDs (raw text, as sent).
-    pub nidlist: Vec<String>,
-}
-impl Codec for TargetInfo {
-    fn decode(_r: &mut Reader<'_>) -> Result<Self> {
-        todo!()
-    }
-    fn encode(&self, _w: &mut Writer) {
-        todo!()
-    }
-}
-/// `mgs_target_nidlist`.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-#[allow(missing_docs)]
-pub struct TargetNidList {
-    pub flags: u32,
-    pub count: u32,
-    /// Inline entries, as sent.
-    pub inline: Vec<String>,
-}
-/// `mtn_flags`.
-pub mod mtn {
-    #![allow(missing_docs)]
-    pub const APPEND: u32 = 1;
-    pub const IN_BULK: u32 = 2;
-    pub const COMPRESSED: u32 = 4;
-}
-impl Codec for TargetNidList {
-    fn decode(_r: &mut Reader<'_>) -> Result<Self> {
-        todo!()
-    }
-    fn encode(&self, _w: &mut Writer) {
-        todo!()
-    }
-}
-/// The 64-byte entries of a fetched NID list.
-pub fn parse_nid_entries(_bytes: &[u8]) -> Result<Vec<String>> {
-    todo!()
-}
+mod nidtbl;
+mod target;
+pub use nidtbl::NidTblEntry;
+pub use target::{TargetInfo, TargetNidList, mtn, nid_entries, parse_nid_entries};
+
 /// `mcb_type`.
 pub mod config_type {
     #![allow(missing_docs)]
@@ -91,6 +41,15 @@ pub mod config_type {
     pub const BARRIER: u16 = 5;
 }
 /// `mgs_config_body`, 80 bytes.
+///
+/// ```text
+/// lustre_idl.h: struct mgs_config_body
+///  0             64        72     74                 75     76      80
+///  +-------------+---------+------+------------------+------+-------+
+///  | name[64]    | offset  | type | nid size or pass | bits | units |
+///  +-------------+---------+------+------------------+------+-------+
+///  buffer of the asker = units << bits bytes
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 #[allow(missing_docs)]
 pub struct ConfigBody {
@@ -103,15 +62,46 @@ pub struct ConfigBody {
     pub bits: u8,
     pub units: u32,
 }
-impl Codec for ConfigBody {
-    fn decode(_r: &mut Reader<'_>) -> Result<Self> {
-        todo!()
+impl ConfigBody {
+    /// Bytes of the structure.
+    pub const SIZE: usize = 80;
+
+    /// Bytes of the asker's buffer; `None` when that overflows.
+    pub fn buffer_size(&self) -> Option<u64> {
+        let unit = 1_u64.checked_shl(self.bits.into())?;
+        unit.checked_mul(self.units.into())
     }
-    fn encode(&self, _w: &mut Writer) {
-        todo!()
+}
+impl Codec for ConfigBody {
+    fn decode(r: &mut Reader<'_>) -> Result<Self> {
+        let mut r = r.sub("mgs_config_body", Self::SIZE)?;
+        Ok(Self {
+            name: r.cstr("mcb_name", 64)?,
+            offset: r.u64("mcb_offset")?,
+            config_type: r.u16("mcb_type")?,
+            nid_size_or_pass: r.u8("mcb_rec_nid_size")?,
+            bits: r.u8("mcb_bits")?,
+            units: r.u32("mcb_units")?,
+        })
+    }
+    fn encode(&self, w: &mut Writer) {
+        w.cstr(&self.name, 64);
+        w.u64(self.offset);
+        w.u16(self.config_type);
+        w.u8(self.nid_size_or_pass);
+        w.u8(self.bits);
+        w.u32(self.units);
     }
 }
 /// `mgs_config_res`, 16 bytes.
+///
+/// ```text
+/// lustre_idl.h: struct mgs_config_res
+///  0         8               16
+///  +---------+---------------+
+///  | offset  | size or pass  |
+///  +---------+---------------+
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[allow(missing_docs)]
 pub struct ConfigRes {
@@ -119,42 +109,17 @@ pub struct ConfigRes {
     /// RECOVER: table version; NODEMAP: next pass.
     pub size_or_pass: u64,
 }
+impl ConfigRes {
+    /// Bytes of the structure.
+    pub const SIZE: usize = 16;
+}
 impl Codec for ConfigRes {
-    fn decode(_r: &mut Reader<'_>) -> Result<Self> {
-        todo!()
+    fn decode(r: &mut Reader<'_>) -> Result<Self> {
+        let mut r = r.sub("mgs_config_res", Self::SIZE)?;
+        Ok(Self { offset: r.u64("mcr_offset")?, size_or_pass: r.u64("mcr_size")? })
     }
-    fn encode(&self, _w: &mut Writer) {
-        todo!()
-    }
-}
-/// `mgs_nidtbl_entry`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct NidTblEntry {
-    pub version: u64,
-    pub instance: u32,
-    pub index: u32,
-    /// Bytes to the next entry: entry plus slack.
-    pub length: u32,
-    /// 1 MDT, 2 OST.
-    pub target_type: u8,
-    /// 0: u64 NIDs, 1: 20-byte NIDs.
-    pub nid_type: u8,
-    pub nid_size: u8,
-    pub nids: Vec<Nid>,
-}
-impl NidTblEntry {
-    /// Bytes without slack for `count` NIDs of a form.
-    pub const fn size(nid_type: u8, count: usize) -> usize {
-        24 + count * if nid_type == 0 { 8 } else { 20 }
-    }
-}
-/// Decode skips the slack; encode writes `length` bytes (slack zero).
-impl Codec for NidTblEntry {
-    fn decode(_r: &mut Reader<'_>) -> Result<Self> {
-        todo!()
-    }
-    fn encode(&self, _w: &mut Writer) {
-        todo!()
+    fn encode(&self, w: &mut Writer) {
+        w.u64(self.offset);
+        w.u64(self.size_or_pass);
     }
 }

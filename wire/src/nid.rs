@@ -1,6 +1,8 @@
 //! Network identifiers.
-use crate::{Codec, Reader, Result, Writer};
-use std::net::IpAddr;
+use crate::{Codec, Error, Reader, Result, Writer};
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
 
 /// LND numbers (`nidstr.h`).
 pub mod lnd {
@@ -10,8 +12,44 @@ pub mod lnd {
     pub const O2IB: u8 = 5;
     /// Loopback.
     pub const LO: u8 = 9;
-    // ... gni 13, gip 14, ptlf 15, kfi 16, tofu 17, efa 18, bxi3f 19
+    /// gnilnd.
+    pub const GNI: u8 = 13;
+    /// gni over IP.
+    pub const GIP: u8 = 14;
+    /// Portals 4.
+    pub const PTLF: u8 = 15;
+    /// kfilnd.
+    pub const KFI: u8 = 16;
+    /// tofu: has a number, but no text form.
+    pub const TOFU: u8 = 17;
+    /// EFA.
+    pub const EFA: u8 = 18;
+    /// BXIv3.
+    pub const BXI3F: u8 = 19;
+    /// The wildcard.
+    pub const ANY: u8 = 0xff;
 }
+
+/// How the address of a network reads as text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum AddrText {
+    Ip,
+    Number,
+    Zero,
+}
+
+/// Networks that have a text form (`nidstrings.c`), and the form of their addresses.
+const NETWORKS: [(u8, &str, AddrText); 9] = [
+    (lnd::TCP, "tcp", AddrText::Ip),
+    (lnd::O2IB, "o2ib", AddrText::Ip),
+    (lnd::LO, "lo", AddrText::Zero),
+    (lnd::GNI, "gni", AddrText::Number),
+    (lnd::GIP, "gip", AddrText::Ip),
+    (lnd::PTLF, "ptlf", AddrText::Number),
+    (lnd::KFI, "kfi", AddrText::Number),
+    (lnd::EFA, "efa", AddrText::Ip),
+    (lnd::BXI3F, "bxi3f", AddrText::Number),
+];
 
 /// The address part of a NID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -23,6 +61,23 @@ pub enum NidAddr {
 }
 
 /// A NID: who a node is on one LNet network.
+///
+/// ```text
+/// u64 form (lnet_nid_t), in the byte order of the structure around it
+///   63      56 55      48 47          32 31                    0
+///  +----------+----------+--------------+-----------------------+
+///  |    0     |   lnd    |     net      |        address        |    all ones: ANY
+///  +----------+----------+--------------+-----------------------+
+/// 20-byte form (lnet-types.h: struct lnet_nid), never swapped
+///  0        1      2          4                              20
+///  +--------+------+----------+------------------------------+
+///  |nid_size| lnd  | net be16 | address be32[4], rest zero   |    all ones: ANY
+///  +--------+------+----------+------------------------------+
+///   nid_size = used length - 8: 0 for a 4-byte address, 12 for 16 bytes
+/// ```
+///
+/// Text: `10.0.0.1@tcp`, `10.0.0.1@o2ib3`, `fd00::12@tcp`, `0@lo`, `17@gni`, `<?>` (ANY). What has no text form reads
+/// `<hex words>@<lnd:net>`. An address without network is on `tcp`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Nid {
     /// LND number, see [`lnd`]; 0xff is ANY.
@@ -35,48 +90,184 @@ pub struct Nid {
 
 impl Nid {
     /// The wildcard.
-    pub const ANY: Self = Self { lnd: 0xff, net: 0xffff, addr: NidAddr::Small(u32::MAX) };
+    pub const ANY: Self = Self { lnd: lnd::ANY, net: 0xffff, addr: NidAddr::Small(u32::MAX) };
     /// `0@lo`.
     pub const LOOPBACK: Self = Self { lnd: lnd::LO, net: 0, addr: NidAddr::Small(0) };
+    /// Bytes of the 20-byte form.
+    pub const SIZE: usize = 20;
+
     /// `ip@tcp<net>`.
-    pub fn tcp(_ip: IpAddr, _net: u16) -> Self {
-        todo!()
+    pub fn tcp(ip: IpAddr, net: u16) -> Self {
+        Self { lnd: lnd::TCP, net, addr: NidAddr::from(ip) }
     }
-    /// From the 64-bit form.
-    pub fn from_u64(_v: u64) -> Self {
-        todo!()
+    /// From the 64-bit form. The top byte, which is always zero, is ignored, except in ANY.
+    pub fn from_u64(v: u64) -> Self {
+        let [_, lnd, n1, n0, a3, a2, a1, a0] = v.to_be_bytes();
+        if lnd == lnd::ANY {
+            return Self::ANY;
+        }
+        let addr = NidAddr::Small(u32::from_be_bytes([a3, a2, a1, a0]));
+        Self { lnd, net: u16::from_be_bytes([n1, n0]), addr }
     }
     /// The 64-bit form; `None` for a large address.
     pub fn to_u64(&self) -> Option<u64> {
-        todo!()
+        if self.is_any() {
+            return Some(u64::MAX);
+        }
+        match self.addr {
+            NidAddr::Small(a) => Some(u64::from(self.lnd) << 48 | u64::from(self.net) << 32 | u64::from(a)),
+            NidAddr::Large(_) => None,
+        }
+    }
+    /// True for the wildcard.
+    pub const fn is_any(&self) -> bool {
+        self.lnd == lnd::ANY
+    }
+    /// True when only the 20-byte form can hold it.
+    pub const fn is_large(&self) -> bool {
+        !self.is_any() && matches!(self.addr, NidAddr::Large(_))
     }
     /// The IP address of an IP network.
     pub fn ip(&self) -> Option<IpAddr> {
-        todo!()
+        if self.addr_text() != Some(AddrText::Ip) {
+            return None;
+        }
+        Some(match self.addr {
+            NidAddr::Small(a) => IpAddr::V4(Ipv4Addr::from_bits(a)),
+            NidAddr::Large(a) => IpAddr::V6(Ipv6Addr::from(a)),
+        })
     }
-    /// Text of the network: `tcp`, `o2ib3`.
+    /// Text of the network: `tcp`, `o2ib3`; `<lnd:net>` for one without name, `<?>` for ANY.
     pub fn net_name(&self) -> String {
-        todo!()
+        if self.is_any() {
+            return "<?>".into();
+        }
+        match NETWORKS.iter().find(|(lnd, ..)| *lnd == self.lnd) {
+            Some((_, name, _)) if self.net == 0 => (*name).into(),
+            Some((_, name, _)) => format!("{name}{}", self.net),
+            None => format!("<{}:{}>", self.lnd, self.net),
+        }
+    }
+    fn addr_text(&self) -> Option<AddrText> {
+        NETWORKS.iter().find(|(lnd, ..)| *lnd == self.lnd).map(|(.., text)| *text)
+    }
+}
+
+impl From<IpAddr> for NidAddr {
+    fn from(ip: IpAddr) -> Self {
+        match ip {
+            IpAddr::V4(a) => Self::Small(a.to_bits()),
+            IpAddr::V6(a) => Self::Large(a.octets()),
+        }
     }
 }
 
 /// 20-byte `struct lnet_nid`, never swapped. (The 64-bit form has `from_u64`/`to_u64`.)
 impl Codec for Nid {
-    fn decode(_r: &mut Reader<'_>) -> Result<Self> {
-        todo!()
+    /// Only 4- and 16-byte addresses are known (`nid_size` 0, 12).
+    fn decode(r: &mut Reader<'_>) -> Result<Self> {
+        let [size, lnd, n1, n0] = r.array("lnet_nid")?;
+        let raw: [u8; 16] = r.array("lnet_nid address")?;
+        if lnd == lnd::ANY {
+            return Ok(Self::ANY);
+        }
+        let [a3, a2, a1, a0, ..] = raw;
+        let addr = match size {
+            0 => NidAddr::Small(u32::from_be_bytes([a3, a2, a1, a0])),
+            12 => NidAddr::Large(raw),
+            other => return Err(Error::BadValue { what: "nid_size (0 or 12)", got: other.into() }),
+        };
+        Ok(Self { lnd, net: u16::from_be_bytes([n1, n0]), addr })
     }
-    fn encode(&self, _w: &mut Writer) {
-        todo!()
+    fn encode(&self, w: &mut Writer) {
+        if self.is_any() {
+            return w.put(&[0xff; Self::SIZE]);
+        }
+        let size = if self.is_large() { 12 } else { 0 };
+        w.put(&[size, self.lnd]);
+        w.put(&self.net.to_be_bytes());
+        match self.addr {
+            NidAddr::Small(a) => {
+                w.put(&a.to_be_bytes());
+                w.zeros(12);
+            }
+            NidAddr::Large(a) => w.put(&a),
+        }
     }
 }
-impl std::fmt::Display for Nid {
-    fn fmt(&self, _f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        todo!()
+
+impl fmt::Display for Nid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_any() {
+            return f.write_str("<?>");
+        }
+        match (self.addr_text(), self.addr) {
+            (Some(AddrText::Ip), NidAddr::Small(a)) => write!(f, "{}", Ipv4Addr::from_bits(a))?,
+            (Some(AddrText::Ip), NidAddr::Large(a)) => write!(f, "{}", Ipv6Addr::from(a))?,
+            (Some(AddrText::Number), NidAddr::Small(a)) => write!(f, "{a}")?,
+            (Some(AddrText::Zero), NidAddr::Small(0)) if self.net == 0 => f.write_str("0")?,
+            // No text form of Lustre: raw words, network by number.
+            (_, addr) => {
+                match addr {
+                    NidAddr::Small(a) => write!(f, "{a:x}")?,
+                    NidAddr::Large(a) => a.iter().try_for_each(|b| write!(f, "{b:02x}"))?,
+                }
+                return write!(f, "@<{}:{}>", self.lnd, self.net);
+            }
+        }
+        write!(f, "@{}", self.net_name())
     }
 }
-impl std::str::FromStr for Nid {
-    type Err = crate::Error;
-    fn from_str(_s: &str) -> Result<Self> {
-        todo!()
+
+impl FromStr for Nid {
+    type Err = Error;
+    /// Accepts every form that [`Display`](fmt::Display) writes. `10.0.0.1` means `10.0.0.1@tcp`, `tcp0` is `tcp`.
+    fn from_str(s: &str) -> Result<Self> {
+        let bad = |why| Error::BadNid { text: s.chars().take(64).collect(), why };
+        if s == "<?>" {
+            return Ok(Self::ANY);
+        }
+        let (addr, net) = s.split_once('@').unwrap_or((s, "tcp"));
+        if let Some(numbers) = net.strip_prefix('<').and_then(|n| n.strip_suffix('>')) {
+            return unnamed(addr, numbers).ok_or(bad("expected <hex address>@<lnd:net>"));
+        }
+        let digits = net.trim_end_matches(|c: char| c.is_ascii_digit());
+        // `bxi3f` has a digit inside its name, none has one at the end.
+        let number = net.strip_prefix(digits).unwrap_or_default();
+        let (lnd, _, text) = NETWORKS
+            .iter()
+            .find(|(_, name, _)| *name == digits)
+            .ok_or(bad("unknown network; known: tcp o2ib lo gni gip ptlf kfi efa bxi3f"))?;
+        let net = match number {
+            "" => 0,
+            n => n.parse().map_err(|_| bad("network number must be 0 to 65535"))?,
+        };
+        let addr = match text {
+            AddrText::Ip => addr
+                .parse::<IpAddr>()
+                .map(NidAddr::from)
+                .map_err(|_| bad("address must be IPv4 or IPv6 (no brackets, no host name)"))?,
+            AddrText::Number => {
+                addr.parse().map(NidAddr::Small).map_err(|_| bad("address must be a decimal number"))?
+            }
+            AddrText::Zero if addr == "0" && number.is_empty() => NidAddr::Small(0),
+            AddrText::Zero => return Err(bad("the loopback NID is 0@lo")),
+        };
+        Ok(Self { lnd: *lnd, net, addr })
     }
+}
+
+/// `<hex>@<lnd:net>`; `None` when it is not of that form.
+fn unnamed(addr: &str, numbers: &str) -> Option<Nid> {
+    let (lnd, net) = numbers.split_once(':')?;
+    let (lnd, net) = (lnd.parse().ok()?, net.parse().ok()?);
+    if lnd == lnd::ANY || !addr.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    let addr = match addr.len() {
+        1..=8 => NidAddr::Small(u32::from_str_radix(addr, 16).ok()?),
+        32 => NidAddr::Large(u128::from_str_radix(addr, 16).ok()?.to_be_bytes()),
+        _ => return None,
+    };
+    Some(Nid { lnd, net, addr })
 }

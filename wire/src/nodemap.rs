@@ -1,5 +1,8 @@
 //! Nodemap index pages and their records.
-use crate::{Reader, Result, Writer};
+use crate::{Error, Order, Reader, Result, Writer};
+
+mod record;
+pub use record::{Cluster, IdKind, Record, cluster_flags, cluster_flags2};
 
 /// End of the index in `mcr_offset`.
 pub const END_OFFSET: u64 = 0xffff_ffff_ffff_fffe;
@@ -7,6 +10,8 @@ pub const END_OFFSET: u64 = 0xffff_ffff_ffff_fffe;
 pub const PAGE: usize = 4096;
 /// Entries that fit in a page.
 pub const PER_PAGE: usize = 102;
+/// `LIP_MAGIC`.
+pub const PAGE_MAGIC: u32 = 0x8a6d_6b6c;
 
 /// Key and record as stored (little endian inside).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,7 +21,25 @@ pub struct Entry {
     /// Record.
     pub rec: [u8; 32],
 }
-/// One `lu_idxpage` of 4096 bytes.
+impl Entry {
+    /// Pass 0 delivers the cluster records themselves, pass 1 everything else.
+    fn pass(&self) -> u8 {
+        let [.., top, s0, s1, s2, s3] = self.key;
+        let cluster = top >> 4 == 1 && [s0, s1, s2, s3] == [0; 4];
+        u8::from(!cluster)
+    }
+}
+
+/// One `lu_idxpage` of 4096 bytes. Never swapped: little endian from every server that is.
+///
+/// ```text
+/// lustre_idl.h: struct lu_idxpage
+///  0           4           6        8          16                              16 + 40 n        4096
+///  +-----------+-----------+--------+----------+-------------------------------+----------------+
+///  | lip_magic | lip_flags | lip_nr | lip_pad0 | n x { key[8], record[32] }    | zeros          |
+///  |           |  0        |  n     |  0       |                               |                |
+///  +-----------+-----------+--------+----------+-------------------------------+----------------+
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct IndexPage {
     /// At most [`PER_PAGE`].
@@ -24,15 +47,76 @@ pub struct IndexPage {
 }
 impl IndexPage {
     /// Reads 4096 bytes.
-    pub fn decode(_r: &mut Reader<'_>) -> Result<Self> {
-        todo!()
+    ///
+    /// # Errors
+    /// Fewer bytes; another magic; more entries than fit.
+    pub fn decode(r: &mut Reader<'_>) -> Result<Self> {
+        let mut r = Reader::new(r.take("index page", PAGE)?, Order::Little);
+        let magic = r.u32("lip_magic")?;
+        if magic != PAGE_MAGIC {
+            return Err(Error::BadMagic { what: "index page", got: magic.into() });
+        }
+        r.take("lip_flags", 2)?;
+        let count = r.u16("lip_nr")?;
+        if usize::from(count) > PER_PAGE {
+            return Err(Error::BadValue { what: "lip_nr (at most 102)", got: count.into() });
+        }
+        r.take("lip_pad0", 8)?;
+        let entries = (0..count)
+            .map(|_| Ok(Entry { key: r.array("index key")?, rec: r.array("index record")? }))
+            .collect::<Result<_>>()?;
+        Ok(Self { entries })
     }
-    /// Writes 4096 bytes.
-    pub fn encode(&self, _w: &mut Writer) {
-        todo!()
+    /// Writes 4096 bytes. Entries behind the 102nd are left out: [`IndexPage::pages`] makes as many pages as needed.
+    pub fn encode(&self, w: &mut Writer) {
+        let entries = self.entries.get(..self.entries.len().min(PER_PAGE)).unwrap_or_default();
+        let mut page = Writer::new(Order::Little);
+        page.u32(PAGE_MAGIC);
+        page.u16(0);
+        page.u16(u16::try_from(entries.len()).unwrap_or(0));
+        page.u64(0);
+        for entry in entries {
+            page.put(&entry.key);
+            page.put(&entry.rec);
+        }
+        page.zeros(PAGE - page.len());
+        w.put(&page.into_vec());
+    }
+    /// Pages for entries in their order; one empty page when there are none, since a reader wants a magic.
+    pub fn pages(entries: &[Entry]) -> Vec<Self> {
+        if entries.is_empty() {
+            return vec![Self::default()];
+        }
+        entries.chunks(PER_PAGE).map(|part| Self { entries: part.to_vec() }).collect()
     }
 }
+
+/// Puts entries into the order in which an MGS delivers them: clusters by id, then the rest by the bytes of the key.
+pub fn sort_for_delivery(entries: &mut [Entry]) {
+    entries.sort_by_key(|e| match e.pass() {
+        // By id as a number; the bytes are little endian.
+        0 => (0, u64::from_le_bytes(e.key)),
+        pass => (pass, u64::from_be_bytes(e.key)),
+    });
+}
+
 /// The index of an MGS that was never configured: default cluster and GLOBAL off, in the order of the two passes.
 pub fn untouched() -> Vec<Entry> {
-    todo!()
+    let default = Cluster {
+        name: "default".into(),
+        flags: cluster_flags::MAP_UID
+            | cluster_flags::MAP_GID
+            | cluster_flags::MAP_PROJID
+            | cluster_flags::AUDIT,
+        flags2: cluster_flags2::FILESET_IAM,
+        squash_projid: NOBODY,
+        squash_uid: NOBODY,
+        squash_gid: NOBODY,
+    };
+    vec![
+        Record::Cluster { id: 0, cluster: default }.to_entry(),
+        Record::Global { is_active: false }.to_entry(),
+    ]
 }
+/// `NODEMAP_NOBODY_UID` and its brothers.
+const NOBODY: u32 = 65534;

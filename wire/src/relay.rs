@@ -1,8 +1,11 @@
 //! Relay v1: the frames between lnet-proxy and mgsd (docs/relay.md).
-use crate::{Nid, Result};
-use bytes::Bytes;
+use crate::cursor::len32;
+use crate::{Nid, Order, Reader, Result, Writer};
+use bytes::{Bytes, BytesMut};
 
-/// Largest frame: 1 MiB of payload and 64 KiB around it.
+mod fields;
+
+/// Largest frame, its length word not counted: 1 MiB of payload and 64 KiB around it.
 pub const MAX_FRAME: usize = (1 << 20) + (64 << 10);
 /// Version spoken.
 pub const VERSION: u16 = 1;
@@ -28,21 +31,84 @@ pub enum PostStatus {
     Stale,
 }
 /// A frame.
+///
+/// ```text
+///  0        4      5                          4 + length
+///  +--------+------+---------------+----------+
+///  | length | kind | fields        | payload  |     all little endian; length = kind + fields + payload,
+///  | u32    | u8   |               |          |     at most MAX_FRAME
+///  +--------+------+---------------+----------+
+///
+///  kind         fields, in this order                                                             payload
+///   1 Hello     u16 min, u16 max, u64 features, text identity, u16 n, n x nid                     -
+///   2 Welcome   u16 version, u64 features, text mgs_uuid, text daemon, u32 inflight, u64 bytes    -
+///   3 View      u16 n, n x { text daemon, u8 state: 0 ready, 1 draining, 2 down }                 -
+///   4 PeerUp    u32 slot, nid peer, nid local, u64 incarnation, text remote,
+///               u8 routed, nid gateway (only with routed = 1)                                     -
+///   5 PeerDown  u32 slot, text reason                                                             -
+///   6 Deliver   u32 slot, u64 incarnation, u32 portal, u64 match bits, u32 offset                 the PUT's
+///   7 Post      u64 cookie, nid peer, nid local, u64 incarnation, u32 portal, u64 match bits,
+///               u32 offset, u8 want_ack                                                           the PUT's
+///   8 Done      u64 cookie, u8 status: 0 sent, 1 acked, 2 unreachable, 3 stale, u32 bytes acked   -
+///   9 Fetch     u64 cookie, nid peer, nid local, u64 incarnation, u32 portal, u64 match bits,
+///               u32 length                                                                        -
+///  10 Fetched   u64 cookie, u8 ok                                                                 the REPLY's
+///  11 Credit    u32 slot (all ones: the link), u32 count                                          -
+///  12 Ping      u64 token                                                                         -
+///  13 Pong      u64 token                                                                         -
+///  14 Drain                                                                                       -
+///
+///  text = u16 length, UTF-8 bytes     nid = the 20 bytes of struct lnet_nid     flags: 0 or 1
+/// ```
+///
+/// A frame is exactly as long as its fields say: what grows gets a new version or a feature bit, not a tail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Frame {
     /// Both: first frame of the proxy.
-    Hello { min_version: u16, max_version: u16, features: u64, identity: String, nids: Vec<Nid> },
+    Hello {
+        min_version: u16,
+        max_version: u16,
+        features: u64,
+        identity: String,
+        nids: Vec<Nid>,
+    },
     /// Daemon's answer.
-    Welcome { version: u16, features: u64, mgs_uuid: String, daemon: String, max_inflight: u32, max_bytes: u64 },
+    Welcome {
+        version: u16,
+        features: u64,
+        mgs_uuid: String,
+        daemon: String,
+        max_inflight: u32,
+        max_bytes: u64,
+    },
     /// Daemons known.
-    View { daemons: Vec<(String, DaemonState)> },
+    View {
+        daemons: Vec<(String, DaemonState)>,
+    },
     /// A peer has at least one connection. `slot` is the proxy's short name for it.
-    PeerUp { slot: u32, peer: Nid, local: Nid, incarnation: u64, remote: String, gateway: Option<Nid> },
+    PeerUp {
+        slot: u32,
+        peer: Nid,
+        local: Nid,
+        incarnation: u64,
+        remote: String,
+        gateway: Option<Nid>,
+    },
     /// All its connections are gone, or it rebooted.
-    PeerDown { slot: u32, reason: String },
+    PeerDown {
+        slot: u32,
+        reason: String,
+    },
     /// A PUT from a peer on an MGS portal.
-    Deliver { slot: u32, incarnation: u64, portal: u32, match_bits: u64, offset: u32, payload: Bytes },
+    Deliver {
+        slot: u32,
+        incarnation: u64,
+        portal: u32,
+        match_bits: u64,
+        offset: u32,
+        payload: Bytes,
+    },
     /// A PUT to a peer.
     Post {
         cookie: u64,
@@ -56,25 +122,75 @@ pub enum Frame {
         payload: Bytes,
     },
     /// Its fate.
-    Done { cookie: u64, status: PostStatus },
+    Done {
+        cookie: u64,
+        status: PostStatus,
+    },
     /// A GET from a peer.
-    Fetch { cookie: u64, peer: Nid, local: Nid, incarnation: u64, portal: u32, match_bits: u64, length: u32 },
+    Fetch {
+        cookie: u64,
+        peer: Nid,
+        local: Nid,
+        incarnation: u64,
+        portal: u32,
+        match_bits: u64,
+        length: u32,
+    },
     /// Its result; `None`: it failed.
-    Fetched { cookie: u64, payload: Option<Bytes> },
+    Fetched {
+        cookie: u64,
+        payload: Option<Bytes>,
+    },
     /// Deliveries the other side may still send: for the link (`slot` = `u32::MAX`) or for a peer.
-    Credit { slot: u32, count: u32 },
-    Ping { token: u64 },
-    Pong { token: u64 },
+    Credit {
+        slot: u32,
+        count: u32,
+    },
+    Ping {
+        token: u64,
+    },
+    Pong {
+        token: u64,
+    },
     /// No new peers, please.
     Drain,
 }
 impl Frame {
     /// One frame from the start of a stream: u32 length (little endian), then the frame. `None`: more bytes needed.
-    pub fn parse(_buf: &[u8]) -> Result<Option<(Self, usize)>> {
-        todo!()
+    /// Copies the payload; [`Frame::split`] does not.
+    ///
+    /// # Errors
+    /// A length of 0 or above [`MAX_FRAME`], as soon as 4 bytes are there; an unknown kind; fields that do not fill the
+    /// length exactly; text that is not UTF-8. The stream cannot be read on.
+    pub fn parse(buf: &[u8]) -> Result<Option<(Self, usize)>> {
+        let Some(total) = fields::total(buf)? else { return Ok(None) };
+        let Some(frame) = buf.get(4..total) else { return Ok(None) };
+        Ok(Some((Self::decode(frame, Bytes::copy_from_slice)?, total)))
     }
-    /// The bytes with their length.
+    /// Like [`Frame::parse`], but takes the frame off the buffer; the payload shares its memory.
+    pub fn split(buf: &mut BytesMut) -> Result<Option<Self>> {
+        let Some(total) = fields::total(buf)? else { return Ok(None) };
+        if buf.len() < total {
+            return Ok(None);
+        }
+        let taken = buf.split_to(total).freeze();
+        Self::decode(taken.get(4..).unwrap_or_default(), |payload| taken.slice_ref(payload)).map(Some)
+    }
+    /// The bytes with their length. Text and lists that do not fit their u16 length are cut; payload is the caller's
+    /// to keep within 1 MiB.
     pub fn to_bytes(&self) -> Vec<u8> {
-        todo!()
+        let mut w = Writer::new(Order::Little);
+        self.encode(&mut w);
+        let frame = w.into_vec();
+        let mut w = Writer::new(Order::Little);
+        w.u32(len32(frame.len()));
+        w.put(&frame);
+        w.into_vec()
+    }
+    fn decode(bytes: &[u8], payload: impl Fn(&[u8]) -> Bytes) -> Result<Self> {
+        let mut r = Reader::new(bytes, Order::Little);
+        let frame = fields::decode(&mut r, payload)?;
+        fields::end(&r)?;
+        Ok(frame)
     }
 }
