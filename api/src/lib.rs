@@ -1,1 +1,35 @@
-//! Types and typed client of mgsd's HTTP API
+//! Types and typed client of mgsd's HTTP API (`/v1`).
+//!
+//! One file per noun; each type is one JSON document that the daemon serves and `mgsctl` prints.
+//! `api/openapi.json` describes the same for other languages; a test of mgsd keeps it fresh.
+//!
+//! ```no_run
+//! # async fn demo() -> Result<(), mgs_api::Error> {
+//! let api = mgs_api::Client::connect("unix:/run/mgsd/api.sock").await?;
+//! for fs in api.fs_list().await?.items {
+//!     println!("{} {}", fs.name, fs.nidtbl_version);
+//! }
+//! # Ok(()) }
+//! ```
+
+mod address;
+mod client;
+mod client_export;
+mod fs;
+mod list;
+mod log;
+mod problem;
+mod status;
+mod target;
+mod time;
+
+pub use address::{Address, BadAddress, DEFAULT_ADDRESS};
+pub use client::{Client, Error};
+pub use client_export::{ClientExport, ClientKind, LocksHeld};
+pub use fs::{FileSystem, IrState};
+pub use list::List;
+pub use log::{LOG_INDEX_BUDGET, Log, LogRecord, Marker};
+pub use problem::{PROBLEM_CONTENT_TYPE, Problem, ProblemKind};
+pub use status::{Status, StoreInfo};
+pub use target::{Param, Registered, Target, TargetKind, TargetState};
+pub use time::Time;

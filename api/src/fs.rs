@@ -1,0 +1,50 @@
+//! Noun `fs`: a file system.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::Time;
+
+/// One Lustre file system.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FileSystem {
+    /// The Lustre fsname, 1 to 8 characters.
+    pub name: String,
+    /// Identity that survives a rename, and differs after a name was erased and used again.
+    pub uuid: String,
+    /// When the first target registered.
+    pub created: Time,
+    /// Version of the NID table (imperative recovery). Never goes back.
+    pub nidtbl_version: u64,
+    /// Imperative-recovery state.
+    pub ir_state: IrState,
+    /// Number of targets.
+    pub target_count: u64,
+    /// Step of the newest marker in the logs (`gen` of `mgs.MGS.live.FS`).
+    pub generation: u32,
+}
+
+/// Imperative-recovery state of a file system; the words of `mgs.MGS.live.FS`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum IrState {
+    /// The MGS started less than `ir_timeout` ago; targets use full recovery windows.
+    Startup,
+    /// Every client can be notified; targets use short recovery windows.
+    Full,
+    /// Some clients cannot be notified; targets use full recovery windows.
+    Partial,
+    /// Switched off by the admin; nobody is notified.
+    Disabled,
+}
+
+impl std::fmt::Display for IrState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            IrState::Startup => "startup",
+            IrState::Full => "full",
+            IrState::Partial => "partial",
+            IrState::Disabled => "disabled",
+        })
+    }
+}

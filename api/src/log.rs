@@ -1,0 +1,109 @@
+//! Noun `log`: a configuration log and its records.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::Time;
+
+/// Number of records that a config log can ever hold, padding and cancelled ones included: the largest index that the
+/// bitmap of an 8192-byte header has room for (`lustre_idl.h: struct llog_log_hdr`).
+pub const LOG_INDEX_BUDGET: u32 = 64_767;
+
+/// One configuration log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Log {
+    /// Name, such as `testfs-client`, `testfs-OST0000`, `params`.
+    pub name: String,
+    /// File system that it belongs to; none for `params`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fs: Option<String>,
+    /// Log id as FID text, `[0xa:0x3:0x0]`.
+    pub id: String,
+    /// Records in force, without the header.
+    pub records_live: u32,
+    /// Records ever written, without the header: live, cancelled and padding.
+    pub records_total: u32,
+    /// Padding records among them.
+    pub records_pad: u32,
+    /// Index of the last record; 0 in an empty log.
+    pub last_index: u32,
+    /// Size of the file, bytes; 0 for a log that was never written.
+    pub size: u64,
+    /// Share of the 64767 indices that is used up, percent with two decimals. Indices never come back.
+    pub budget_used: f64,
+    /// When the log was created; none for a log that was never written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<Time>,
+}
+
+impl Log {
+    /// Percentage for [`Log::budget_used`], rounded to two decimals.
+    pub fn budget_used(last_index: u32) -> f64 {
+        (f64::from(last_index) * 10_000.0 / f64::from(LOG_INDEX_BUDGET)).round() / 100.0
+    }
+}
+
+/// One record of a log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LogRecord {
+    /// Index, 1 to 64767.
+    pub index: u32,
+    /// Offset of the record in the file, bytes.
+    pub offset: u64,
+    /// Length of the record with head and tail, bytes.
+    pub length: u32,
+    /// Whether its bit is set: false for cancelled records and padding.
+    pub live: bool,
+    /// What it is: the event word of `lctl llog_print` (`attach`, `setup`, `marker` …), `pad`, or the type in
+    /// hexadecimal for anything else.
+    pub command: String,
+    /// Device that the command is for (buffer 0), where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+    /// `lcfg_flags`.
+    pub flags: u32,
+    /// `lcfg_num`.
+    pub num: u32,
+    /// NID in the record, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nid: Option<String>,
+    /// Buffers 1 and up as text; binary ones (descriptors, markers) as `hex:…`.
+    pub buffers: Vec<String>,
+    /// Content of a marker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marker: Option<Marker>,
+}
+
+/// A marker: opens or closes a section (`lustre_cfg.h: struct cfg_marker`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Marker {
+    /// Step: number of the change, the same in both markers of a section.
+    pub step: u32,
+    /// Flags as a number, `CM_*`.
+    pub flags: u32,
+    /// Flags by name: `START`, `END`, `SKIP`, `EXCLUDE` …
+    pub flag_names: Vec<String>,
+    /// Version of Lustre that wrote it.
+    pub lustre_version: String,
+    /// What the section is about, `testfs-OST0000`.
+    pub target: String,
+    /// What it does, `add osc`.
+    pub comment: String,
+    /// When the section was written.
+    pub created: Time,
+    /// When it was cancelled; none while in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelled: Option<Time>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn budget_is_a_percentage() {
+        assert_eq!(Log::budget_used(0), 0.0);
+        assert_eq!(Log::budget_used(40), 0.06);
+        assert_eq!(Log::budget_used(LOG_INDEX_BUDGET), 100.0);
+    }
+}

@@ -1,0 +1,53 @@
+//! Noun `status`: the daemon itself.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::Time;
+
+/// What a monitoring check or an admin asks first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Status {
+    /// Identity of this MGS, given at its first start and kept for good.
+    pub mgs_uuid: String,
+    /// Name of this MGS, `MGS` unless configured.
+    pub name: String,
+    /// Version of mgsd.
+    pub version: String,
+    /// NIDs that Lustre nodes reach this MGS at, in the order of the configuration.
+    pub nids: Vec<String>,
+    /// Number of the newest applied commit. Never goes back within an epoch.
+    pub seq: u64,
+    /// Raised by a restore from backup; a cursor is `mgs_uuid.epoch.seq`.
+    pub epoch: u64,
+    /// Start of this daemon.
+    pub started: Time,
+    /// Seconds since `started`.
+    pub uptime: u64,
+    /// Whether requests of Lustre nodes are served now.
+    pub ready: bool,
+    /// Why not, when `ready` is false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_ready: Option<String>,
+    /// Where the hard state lives.
+    pub store: StoreInfo,
+    /// Number of file systems known.
+    pub fs_count: u64,
+    /// Number of connected nodes (exports).
+    pub client_count: u64,
+    /// Counters since the start, by name, such as `connect` or `dropped.malformed`.
+    pub counters: BTreeMap<String, u64>,
+}
+
+/// The store behind a daemon.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StoreInfo {
+    /// Backend: `sqlite`, `memory`; later `etcd`, `raft`.
+    pub kind: String,
+    /// Where it is: a path or an address.
+    pub location: String,
+    /// Version of the format that is written.
+    pub format: u64,
+}
