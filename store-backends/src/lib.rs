@@ -1,1 +1,27 @@
-//! The store contract and its backends
+//! The store contract and its backends.
+//!
+//! A store holds all hard state of one MGS: a flat map from [keys](mod@key) to bytes, and one dense
+//! sequence of commits. [`Store`] is the contract; [`memory`] and [`sqlite`] keep it.
+//!
+//! ```text
+//!   planner ── CommitRequest{base n} ──► Store ── seq = n+1, commit/<n+1> = record, changes applied
+//!   readers ◄── wait(n): doorbell ──────┘ │
+//!           ◄── commits(n, limit): dense ─┘   range(prefix): entries + the seq they reflect
+//! ```
+
+mod contract;
+mod error;
+pub mod key;
+pub mod memory;
+mod sealed;
+mod snapshot;
+pub mod sqlite;
+mod txn;
+
+pub use contract::{
+    Change, CommitOutcome, CommitRequest, Entry, Guard, MAX_COMMIT_BYTES, MAX_OPERATIONS, RangeReply, Seq,
+    Store,
+};
+pub use error::StoreError;
+pub use snapshot::Snapshot;
+pub use txn::{ParseTxnIdError, TxnId};

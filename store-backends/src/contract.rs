@@ -1,0 +1,203 @@
+//! The contract between mgsd and whatever holds its state.
+
+use async_trait::async_trait;
+
+use crate::key::{self, commit_key};
+use crate::txn::{txn_of_record, txn_of_stored};
+use crate::{Snapshot, StoreError, TxnId};
+
+/// Our own sequence number: the number of commits so far. 0 is the empty store; commit `n` makes it `n`.
+pub type Seq = u64;
+
+/// Most changes, and most guards, of one commit: what every backend can do in one transaction.
+pub const MAX_OPERATIONS: usize = 100;
+/// Most bytes of one commit: keys and values of guards and changes, plus the record.
+pub const MAX_COMMIT_BYTES: usize = 1 << 20;
+
+/// A condition on the state *before* the commit, beside the compare of the sequence number.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Guard {
+    /// The key has no value.
+    Absent(String),
+    /// The key has exactly this value.
+    Equals(String, Vec<u8>),
+}
+
+/// One change of a commit. Changes apply in order: of several for one key, the last stays.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Change {
+    /// Sets the value, whether or not the key exists.
+    Put(String, Vec<u8>),
+    /// Removes the key; no effect when it is absent.
+    Delete(String),
+}
+
+/// One atomic step from `base` to `base + 1`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CommitRequest {
+    /// Names this attempt; must be the field `txn` of `record`, too.
+    pub txn: TxnId,
+    /// The store must be exactly here.
+    pub base: Seq,
+    /// All must hold.
+    pub guards: Vec<Guard>,
+    /// All are made, or none.
+    pub changes: Vec<Change>,
+    /// Value of `commit/<base + 1>`: a JSON object with the field `txn` (32 hex digits).
+    pub record: Vec<u8>,
+}
+
+/// What became of a [`CommitRequest`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CommitOutcome {
+    /// Done and durable; the store is at this sequence number, always `base + 1`.
+    Committed(Seq),
+    /// Nothing was changed: the store was not at `base`, or (`at == base`) a guard did not hold.
+    Conflict {
+        /// Where the store was.
+        at: Seq,
+    },
+    /// Neither yes nor no. Never retry blindly: ask [`Store::find_txn`] first. The one exception is an error
+    /// with [`StoreError::is_refusal`]: nothing was written and the same request is refused again.
+    Unknown(StoreError),
+}
+
+/// A key with its value.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Entry {
+    /// Relative key.
+    pub key: String,
+    /// Its bytes, checked against the stored checksum.
+    pub value: Vec<u8>,
+}
+
+/// Answer of [`Store::range`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RangeReply {
+    /// Sorted by key.
+    pub entries: Vec<Entry>,
+    /// The sequence number that the entries reflect.
+    pub seq: Seq,
+}
+
+/// All hard state of one MGS. The rules are checked by the conformance suite.
+///
+/// A future that is dropped before it is ready may still have its effect; a dropped `commit` is resolved like
+/// [`CommitOutcome::Unknown`].
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// All entries whose key starts with `prefix` (bytes, not segments: `fs/a` finds `fs/ab`), as one
+    /// consistent state. The empty prefix is everything, `seq` and `commit/…` included.
+    async fn range(&self, prefix: &str) -> Result<RangeReply, StoreError>;
+
+    /// The sequence number, linearizable: not older than any commit that was answered before this call began.
+    async fn barrier(&self) -> Result<Seq, StoreError>;
+
+    /// In one atomic step: compares the sequence number with `base`, checks the guards, makes the changes,
+    /// writes `commit/<base + 1>` and `seq`. Durable when [`CommitOutcome::Committed`].
+    async fn commit(&self, req: CommitRequest) -> CommitOutcome;
+
+    /// A doorbell: returns once the sequence number is above `after`, at once if it is already. It may ring
+    /// too often; it never misses a commit. What happened is read with [`Store::commits`].
+    async fn wait(&self, after: Seq) -> Result<(), StoreError>;
+
+    /// Up to `limit` commit records above `after`, dense and in order; a gap is [`StoreError::Corrupt`], never
+    /// skipped. Empty when there is none yet.
+    async fn commits(&self, after: Seq, limit: usize) -> Result<Vec<(Seq, Vec<u8>)>, StoreError>;
+
+    /// Resolves an unknown outcome: the commit above `after` that carries `txn`. `None` is final for a request
+    /// that the store no longer works on: the answer reflects a barrier taken inside this call.
+    async fn find_txn(&self, txn: TxnId, after: Seq) -> Result<Option<Seq>, StoreError> {
+        const STEP: usize = 64;
+        let end = self.barrier().await?;
+        let mut after = after;
+        while after < end {
+            for (seq, record) in self.commits(after, STEP).await? {
+                if txn_of_stored(seq, &record)? == txn {
+                    return Ok(Some(seq));
+                }
+                after = seq;
+            }
+        }
+        Ok(None)
+    }
+
+    /// A consistent copy of everything.
+    async fn snapshot(&self) -> Result<Snapshot, StoreError>;
+
+    /// Loads a snapshot, all or nothing, durable when `Ok`. Only into an empty store
+    /// ([`StoreError::NotEmpty`]); a contradictory snapshot is [`StoreError::BadSnapshot`].
+    async fn restore(&self, s: Snapshot) -> Result<(), StoreError>;
+
+    /// For people: which backend and where, e.g. `sqlite /var/lib/mgsd/mgs.db`.
+    fn describe(&self) -> String;
+}
+
+impl CommitRequest {
+    /// Refuses what no backend will take, so that all backends refuse the same.
+    ///
+    /// # Errors
+    /// [`StoreError::TooLarge`], [`StoreError::InvalidKey`], [`StoreError::BadRecord`]: all
+    /// [`StoreError::is_refusal`].
+    pub fn validate(&self) -> Result<(), StoreError> {
+        let too_large = |found, limit, unit| Err(StoreError::TooLarge { found, limit, unit });
+        if self.changes.len() > MAX_OPERATIONS {
+            return too_large(self.changes.len(), MAX_OPERATIONS, "changes");
+        }
+        if self.guards.len() > MAX_OPERATIONS {
+            return too_large(self.guards.len(), MAX_OPERATIONS, "guards");
+        }
+        let mut bytes = self.record.len();
+        for guard in &self.guards {
+            let (key, value) = match guard {
+                Guard::Absent(key) => (key, 0),
+                Guard::Equals(key, value) => (key, value.len()),
+            };
+            key::validate(key)?;
+            bytes = bytes.saturating_add(key.len()).saturating_add(value);
+        }
+        for change in &self.changes {
+            let (key, value) = match change {
+                Change::Put(key, value) => (key, value.len()),
+                Change::Delete(key) => (key, 0),
+            };
+            key::validate(key)?;
+            if key::is_reserved(key) {
+                let rule = "only the store itself writes seq and commit/…";
+                return Err(StoreError::InvalidKey { key: key.clone(), rule });
+            }
+            bytes = bytes.saturating_add(key.len()).saturating_add(value);
+        }
+        if bytes > MAX_COMMIT_BYTES {
+            return too_large(bytes, MAX_COMMIT_BYTES, "bytes");
+        }
+        match txn_of_record(&self.record) {
+            Ok(txn) if txn == self.txn => Ok(()),
+            Ok(txn) => {
+                Err(StoreError::BadRecord { detail: format!("names txn {txn}, the request {}", self.txn) })
+            }
+            Err(detail) => Err(StoreError::BadRecord { detail: format!("is {detail}") }),
+        }
+    }
+}
+
+/// Checks that `found` is exactly the commits `after+1 ..` of a store at `seq`, cut at `limit`.
+pub(crate) fn require_dense(
+    found: &[(Seq, Vec<u8>)],
+    after: Seq,
+    limit: usize,
+    seq: Seq,
+) -> Result<(), StoreError> {
+    let mut next = after;
+    for (found, _) in found {
+        next = next.saturating_add(1);
+        if *found != next {
+            return Err(missing(next));
+        }
+    }
+    if found.len() < limit && next < seq { Err(missing(next.saturating_add(1))) } else { Ok(()) }
+}
+
+fn missing(seq: Seq) -> StoreError {
+    StoreError::Corrupt { key: commit_key(seq), detail: "this commit record is missing".to_owned() }
+}

@@ -1,0 +1,115 @@
+//! Opening: refuse before touching, create as a whole or not at all.
+//!
+//! ```text
+//!   dir/mgs.lock      held while open                    dir/mgs.db        the store
+//!   dir/mgs.db.new    a store being created: renamed to mgs.db once complete and synced, so that mgs.db
+//!                     is never half made, and an empty or short mgs.db is always damage
+//! ```
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::check::check;
+use super::db::Db;
+use super::failure::{beside, describe, failed, io_failed};
+use super::format::{APPLICATION_ID, identify, migrate, supported};
+use crate::StoreError;
+
+/// How long one of our statements waits for another program that inspects the database.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Smallest SQLite page, hence the smallest SQLite database.
+const SMALLEST: u64 = 512;
+
+/// Opens an existing store, wholly checked. Until the check has passed, nothing is written.
+pub(super) fn open_checked(path: &Path) -> Result<Db, StoreError> {
+    let format = {
+        let conn = open_read_only(path)?;
+        let format = identify(&conn, path)?;
+        if let Some(finding) = check(&conn, path)?.into_iter().next() {
+            return Err(finding.into_error(path));
+        }
+        format
+    };
+    let mut conn = open_read_write(path)?;
+    migrate(&mut conn, format, supported()).map_err(failed(path, "migrate it to the current format"))?;
+    let mut db = Db { conn, path: path.to_owned() };
+    db.settle()?;
+    Ok(db)
+}
+
+/// Makes an empty store at `path`, which does not exist. A crash at any point leaves nothing or all of it.
+pub(super) fn create(dir: &Path, path: &Path) -> Result<(), StoreError> {
+    let wal = beside(path, "-wal");
+    if exists(&wal)? {
+        let detail = format!("it is missing, but its write-ahead log {} is there", wal.display());
+        return Err(StoreError::Damaged { path: path.to_owned(), detail });
+    }
+    let new = beside(path, ".new");
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        // left by a creation that was cut short; nothing in it was ever acknowledged
+        let file = beside(&new, suffix);
+        match std::fs::remove_file(&file) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                return Err(io_failed(&file, "remove what an interrupted start has left")(e));
+            }
+            _ => {}
+        }
+    }
+    let doing = "create the database";
+    // keys of sptlrpc and nodemaps are for the daemon only
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new);
+    drop(file.map_err(io_failed(&new, doing))?);
+    let mut conn = open_read_write(&new)?;
+    conn.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed(&new, doing))?;
+    migrate(&mut conn, 0, supported()).map_err(failed(&new, doing))?;
+    let mut db = Db { conn, path: new.clone() };
+    db.settle()?;
+    db.conn.close().map_err(|(_, e)| failed(&new, doing)(e))?;
+    std::fs::rename(&new, path).map_err(io_failed(path, doing))?;
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(io_failed(dir, "sync the directory"))
+}
+
+/// A connection that cannot change the database.
+pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
+    let size = std::fs::metadata(path).map_err(io_failed(path, "open the database"))?.len();
+    if size < SMALLEST {
+        let detail = format!("it is only {size} bytes long");
+        return Err(StoreError::Damaged { path: path.to_owned(), detail });
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags).map_err(failed(path, "open the database"))?;
+    configure(&conn).map_err(failed(path, "open the database"))?;
+    Ok(conn)
+}
+
+fn open_read_write(path: &Path) -> Result<Connection, StoreError> {
+    let doing = "open the database for writing";
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags).map_err(failed(path, doing))?;
+    configure(&conn).map_err(failed(path, doing))?;
+    conn.pragma_update(None, "synchronous", "FULL").map_err(failed(path, doing))?;
+    let mode: String = conn
+        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
+        .map_err(failed(path, doing))?;
+    if mode != "wal" {
+        let detail = "this file system does not support a write-ahead log".to_owned();
+        return Err(StoreError::Unavailable { store: describe(path), detail });
+    }
+    Ok(conn)
+}
+
+fn configure(conn: &Connection) -> rusqlite::Result<()> {
+    conn.busy_timeout(BUSY_TIMEOUT)?;
+    // a database is input: no code from its schema, no cell trusted to be where it says
+    conn.pragma_update(None, "trusted_schema", false)?;
+    conn.pragma_update(None, "cell_size_check", true)
+}
+
+/// As `Path::exists`, but an error is not "no": a store must not be created over one that cannot be seen.
+pub(super) fn exists(path: &Path) -> Result<bool, StoreError> {
+    path.try_exists().map_err(io_failed(path, "look for the file"))
+}
