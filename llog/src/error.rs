@@ -4,7 +4,9 @@
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The file is neither empty nor as long as a header.
-    #[error("log file is {len} bytes long: a log is empty or at least 8192 bytes; it was cut off while copying")]
+    #[error(
+        "log file is {len} bytes long: a log is empty or at least 8192 bytes; it was cut off while copying"
+    )]
     ShortFile {
         /// Length of the file.
         len: usize,
@@ -34,7 +36,9 @@ pub enum Error {
     #[error("marker: {0}")]
     Marker(String),
     /// The log has used up its indices.
-    #[error("log is full: index {last} of 64767 is used; rewrite the log (writeconf, clear_conf) to compact it")]
+    #[error(
+        "log is full: index {last} of 64767 is used; rewrite the log (writeconf, clear_conf) to compact it"
+    )]
     Full {
         /// Last index used.
         last: u32,

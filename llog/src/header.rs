@@ -57,8 +57,11 @@ impl Header {
         let word = |at| if foreign { raw(at).swap_bytes() } else { raw(at) };
         let must = |field, found: u32, want: u32, allowed| {
             let found = format!("{found:#x}");
-            (if found == format!("{want:#x}") { Ok(()) } else { Err(Error::Header { field, found, allowed }) })
-                as Result<(), Error>
+            (if found == format!("{want:#x}") {
+                Ok(())
+            } else {
+                Err(Error::Header { field, found, allowed })
+            }) as Result<(), Error>
         };
         must("lrh_type", word(8), kind::HEADER, "0x10645539 (is this a configuration log?)")?;
         must("lrh_len", word(0), 8192, "0x2000")?;

@@ -112,6 +112,11 @@ impl Log {
         self.timestamp = seconds;
     }
 
+    /// `llh_size`: length of the shortest record ever appended, padding not counted; 0 before the first.
+    pub fn shortest(&self) -> u32 {
+        self.min_len
+    }
+
     /// The file was written, wholly or in part, by a node of the other byte order.
     pub fn is_foreign_order(&self) -> bool {
         self.foreign

@@ -101,8 +101,9 @@ impl Marker {
         le::put(buf, 8, &self.vers.to_le_bytes());
         for (n, time) in [self.createtime, self.canceltime].into_iter().enumerate() {
             if buf.len() == LEN_OLD {
-                let time = u32::try_from(time)
-                    .map_err(|_| Error::Marker(format!("time {time} does not fit the 32-bit form of this record")))?;
+                let time = u32::try_from(time).map_err(|_| {
+                    Error::Marker(format!("time {time} does not fit the 32-bit form of this record"))
+                })?;
                 le::put(buf, 16 + 4 * n, &time.to_le_bytes());
             } else {
                 le::put(buf, 16 + 8 * n, &time.to_le_bytes());
@@ -127,7 +128,10 @@ impl Marker {
     pub fn check_names(&self) -> Result<(), Error> {
         for (field, text) in [("target name", &self.tgtname), ("comment", &self.comment)] {
             if text.len() >= NAME {
-                return Err(Error::Marker(format!("{field} '{text}' has {} bytes, at most 63 fit", text.len())));
+                return Err(Error::Marker(format!(
+                    "{field} '{text}' has {} bytes, at most 63 fit",
+                    text.len()
+                )));
             }
             if text.contains('\0') {
                 return Err(Error::Marker(format!("{field} {text:?} contains a NUL")));
@@ -163,7 +167,9 @@ fn names_at(len: usize) -> Result<usize, Error> {
     match len {
         LEN => Ok(32),
         LEN_OLD => Ok(24),
-        _ => Err(Error::Marker(format!("buffer has {len} bytes, a marker has 160 (152 on old 32-bit servers)"))),
+        _ => Err(Error::Marker(format!(
+            "buffer has {len} bytes, a marker has 160 (152 on old 32-bit servers)"
+        ))),
     }
 }
 

@@ -111,7 +111,10 @@ pub(crate) fn scan(bytes: &[u8], offset: u64, last: u32, dense: bool) -> Result<
             return Err(fail(format!("length {} reaches over the end of its 8192-byte chunk", frame.len)));
         }
         if frame.kind == kind::PAD && in_chunk + frame.len != CHUNK {
-            return Err(fail(format!("padding of length {} does not end at the end of the chunk", frame.len)));
+            return Err(fail(format!(
+                "padding of length {} does not end at the end of the chunk",
+                frame.len
+            )));
         }
         if frame.index <= last || (dense && frame.index != last + 1) {
             return Err(fail(format!("index is {}, expected {}", frame.index, last.saturating_add(1))));
