@@ -1,1 +1,3 @@
 //! The userspace MGS daemon
+
+pub mod http;

@@ -1,0 +1,85 @@
+//! Noun `log`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use mgs_api::{List, Log, LogRecord, Problem, ProblemKind};
+use serde::Deserialize;
+
+use super::answer::{Answer, Filter, Name, Refusal, Shared};
+use super::records;
+
+/// Header of a raw log: the `seq` that the bytes reflect.
+const SEQ: &str = "mgsd-seq";
+
+/// Which logs.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Which {
+    /// Only those of this file system.
+    fs: Option<String>,
+}
+
+/// All logs, or those of one file system.
+#[utoipa::path(get, path = "/v1/logs", tag = "log", operation_id = "log_list",
+    params(("fs" = Option<String>, Query, description = "only those of this file system")),
+    responses(
+        (status = 200, description = "the logs", body = List<Log>),
+        (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn list(State(mgs): State<Shared>, Filter(which): Filter<Which>) -> Answer<List<Log>> {
+    Ok(Json(mgs.logs(which.fs.as_deref()).await?))
+}
+
+/// Which records.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Range {
+    /// First index; 1 unless given.
+    start: Option<u32>,
+    /// Last index; that of the log unless given.
+    end: Option<u32>,
+}
+
+/// Records of a log, cancelled ones and padding included.
+#[utoipa::path(get, path = "/v1/logs/{name}/records", tag = "log", operation_id = "log_records",
+    params(
+        ("name" = String, Path, description = "name of the log, such as testfs-client"),
+        ("start" = Option<u32>, Query, description = "first index; 1 unless given"),
+        ("end" = Option<u32>, Query, description = "last index; that of the log unless given"),
+    ),
+    responses(
+        (status = 200, description = "the records in the order of their indices", body = List<LogRecord>),
+        (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn records(
+    State(mgs): State<Shared>,
+    Name(name): Name,
+    Filter(range): Filter<Range>,
+) -> Answer<List<LogRecord>> {
+    let (start, end) = (range.start.unwrap_or(1), range.end.unwrap_or(u32::MAX));
+    if start > end {
+        let object = format!("records {start} to {end} of log {name:?}");
+        return Err(Problem::new(ProblemKind::Malformed, object, "the range is empty")
+            .allowed("start not greater than end")
+            .into());
+    }
+    let file = mgs.log_file(&name).await?;
+    Ok(Json(List { seq: file.seq, items: records::of(&name, &file.bytes, start, end)? }))
+}
+
+/// The file of a log, as Lustre nodes read it; empty for a log that was never written.
+#[utoipa::path(get, path = "/v1/logs/{name}/file", tag = "log", operation_id = "log_file",
+    params(("name" = String, Path, description = "name of the log, such as testfs-client")),
+    responses(
+        (status = 200, description = "the bytes", body = [u8], content_type = "application/octet-stream",
+            headers(("mgsd-seq" = u64, description = "the commit that the bytes reflect"))),
+        (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn file(State(mgs): State<Shared>, Name(name): Name) -> Result<Response, Refusal> {
+    let file = mgs.log_file(&name).await?;
+    let headers =
+        [(CONTENT_TYPE.as_str(), "application/octet-stream".to_owned()), (SEQ, file.seq.to_string())];
+    Ok((headers, file.bytes).into_response())
+}

@@ -1,0 +1,46 @@
+//! What the API asks the daemon.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use mgs_api::{ClientExport, FileSystem, List, Log, Problem, Status, Target};
+
+/// The daemon, as the HTTP handlers see it.
+///
+/// Every answer is a snapshot: all of it reflects one `seq`. A name that does not exist is refused with
+/// [`Problem::unknown_name`], which lists the names that do; so is the `fs` of a filter. A daemon that cannot answer yet
+/// refuses with [`mgs_api::ProblemKind::NotNow`]. Lists are in the order of their names, clients in that of their NIDs.
+#[async_trait]
+pub trait Mgs: Send + Sync + 'static {
+    /// The daemon itself. Answered also while it is not ready.
+    async fn status(&self) -> Result<Status, Problem>;
+
+    /// All file systems.
+    async fn fs_list(&self) -> Result<List<FileSystem>, Problem>;
+
+    /// One file system; noun of its problem: `fs`.
+    async fn fs(&self, name: &str) -> Result<FileSystem, Problem>;
+
+    /// All targets, or those of `fs`.
+    async fn targets(&self, fs: Option<&str>) -> Result<List<Target>, Problem>;
+
+    /// One target; noun of its problem: `target`.
+    async fn target(&self, name: &str) -> Result<Target, Problem>;
+
+    /// All connected nodes.
+    async fn clients(&self) -> Result<List<ClientExport>, Problem>;
+
+    /// All logs, or those of `fs`.
+    async fn logs(&self, fs: Option<&str>) -> Result<List<Log>, Problem>;
+
+    /// The file of a log; noun of its problem: `log`. Never creates a log.
+    async fn log_file(&self, name: &str) -> Result<LogFile, Problem>;
+}
+
+/// A log as Lustre nodes read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFile {
+    /// The commit that it reflects.
+    pub seq: u64,
+    /// Header, records and padding, byte for byte; empty for a log that was never written.
+    pub bytes: Bytes,
+}

@@ -1,0 +1,28 @@
+//! The HTTP API, `/v1`: one file per noun.
+//!
+//! ```text
+//! Unix socket → serve → router → noun (status, fs, target, client, log) → trait Mgs → the engine's view
+//! ```
+//!
+//! The handlers decide nothing: they read the request, ask an [`Mgs`] and write its answer, or its refusal as a problem
+//! document. The trait is the seam: the daemon implements it on the engine, tests on a fake.
+
+mod answer;
+mod client;
+mod fs;
+mod log;
+mod mgs;
+mod openapi;
+mod records;
+mod router;
+mod serve;
+mod status;
+mod target;
+
+#[cfg(test)]
+mod tests;
+
+pub use mgs::{LogFile, Mgs};
+pub use openapi::document;
+pub use router::router;
+pub use serve::{BindError, UnixApi, serve_unix};

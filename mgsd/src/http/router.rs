@@ -1,0 +1,74 @@
+//! The table of routes, and what holds for all of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use mgs_api::{Problem, ProblemKind};
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::answer::{Refusal, Shared};
+use super::{Mgs, client, fs, log, openapi, status, target};
+
+/// Largest body of a request, bytes. No request of today has one.
+const BODY_MAX: usize = 64 << 10;
+
+/// How long a handler may take.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The API over a daemon.
+pub fn router(mgs: Arc<dyn Mgs>) -> Router {
+    let (router, _) = routes().split_for_parts();
+    router
+        .fallback(unknown_route)
+        .method_not_allowed_fallback(unknown_method)
+        .layer(middleware::from_fn(guard))
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .with_state(mgs)
+}
+
+/// Route and description in one, so that neither is without the other.
+pub(super) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::with_openapi(openapi::Head::openapi())
+        .routes(routes!(status::show))
+        .routes(routes!(fs::list))
+        .routes(routes!(fs::show))
+        .routes(routes!(target::list))
+        .routes(routes!(target::show))
+        .routes(routes!(client::list))
+        .routes(routes!(log::list))
+        .routes(routes!(log::records))
+        .routes(routes!(log::file))
+        .routes(routes!(openapi::show))
+}
+
+async fn guard(request: Request, next: Next) -> Response {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let response = match tokio::time::timeout(TIMEOUT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let detail = format!("no answer within {} s", TIMEOUT.as_secs());
+            Refusal::from(Problem::new(ProblemKind::Timeout, format!("{method} {path}"), detail))
+                .into_response()
+        }
+    };
+    tracing::debug!(%method, path, status = response.status().as_u16(), "http");
+    response
+}
+
+async fn unknown_route(request: Request) -> Refusal {
+    let object = format!("path {:?}", request.uri().path());
+    Problem::new(ProblemKind::UnknownRoute, object, "not part of this API")
+        .hint("GET /v1/openapi.json lists every path")
+        .into()
+}
+
+async fn unknown_method(request: Request) -> Refusal {
+    let object = format!("{} {:?}", request.method(), request.uri().path());
+    Problem::new(ProblemKind::Method, object, "the path does not take this method").allowed("GET").into()
+}

@@ -1,0 +1,1 @@
+//! Routes over a real Unix socket, asked by the typed client.
