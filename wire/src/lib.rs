@@ -12,6 +12,7 @@ pub mod nid;
 pub mod nodemap;
 pub mod ptlrpc;
 pub mod relay;
+pub mod rpc;
 pub mod socklnd;
 
 pub use cursor::{Error, Order, Reader, Result, Writer};
