@@ -178,3 +178,82 @@ fn llog_reader_texts() {
     }
     assert_eq!((compared, empty), (416, 80), "texts in the recordings");
 }
+
+/// `check` refuses nothing. Its only warnings are the parameters of OST0042, which B01j set although that OST does not
+/// exist: there every reader really stopped (`mgs/02`).
+#[test]
+fn check_accepts_every_log() {
+    let mut warnings = 0;
+    for (name, file) in states::logs() {
+        let findings = llog::check::file(&file);
+        for finding in &findings {
+            assert_eq!(finding.level, llog::check::Level::Warning, "{name}: {finding}");
+            let text = finding.to_string();
+            assert!(
+                name.starts_with("B/") && text.contains("device 'testfs-OST0042-osc"),
+                "{name}: {finding}"
+            );
+            warnings += 1;
+        }
+        let log = Log::from_file(&file).unwrap();
+        assert_eq!(llog::check::log(&log), findings, "{name}");
+    }
+    assert_eq!(warnings, 28, "14 states, a client log and an MDT log each");
+}
+
+/// Sections come out in pairs of markers, and their records are what lies between.
+#[test]
+fn sections() {
+    let (mut total, mut skipped) = (0, 0);
+    for (name, file) in states::logs() {
+        let log = Log::from_file(&file).unwrap();
+        let mut inside = 0;
+        for s in llog::section::sections(&log) {
+            let ends =
+                [s.start_index, s.end_index].map(|i| log.record(i).unwrap().cfg().unwrap().marker().unwrap());
+            for m in &ends {
+                assert_eq!((&m.tgtname, &m.comment, m.step), (&s.tgtname, &s.comment, s.step), "{name}");
+            }
+            inside += s.records(&log).count() + 2;
+            assert!(llog::section::find(&log, &s.tgtname, &s.comment).any(|other| other == s));
+            total += 1;
+            skipped += usize::from(s.is_skipped());
+        }
+        assert_eq!(
+            inside,
+            usize::try_from(log.count() - 1).unwrap(),
+            "{name}: every live record is in a section"
+        );
+    }
+    assert_eq!((total, skipped), (2502, 307), "sections in the recordings");
+}
+
+/// Skipping a section as the MGS does gives the bytes that the MGS wrote.
+#[test]
+fn skip_as_the_kernel_did() {
+    let files = states::session("E");
+    let names = ["testfs-client", "testfs-MDT0000"];
+    let read = |stage: &str, name: &str| files[&format!("{stage}/CONFIGS/{name}")].clone();
+    for name in names {
+        let after = Log::from_file(&read("E08-set_param-P-many", name)).unwrap();
+        let before_file = read("E03b-dup-index-refused", name);
+        let mut log = Log::from_file(&before_file).unwrap();
+        let mut edits = 0;
+        for s in llog::section::sections(&after).filter(llog::Section::is_skipped) {
+            let was = llog::section::sections(&log).find(|old| old.start_index == s.start_index);
+            let Some(was) = was.filter(|old| !old.is_skipped()) else { continue };
+            for index in [was.start_index, was.end_index] {
+                log.edit_marker(index, |m| {
+                    m.flags |= llog::marker::flag::SKIP;
+                    m.canceltime = s.canceltime;
+                })
+                .unwrap();
+                edits += 1;
+            }
+        }
+        assert!(edits > 0, "{name}: nothing was skipped between the stages");
+        let start = log.end();
+        log.append_raw(&after.bytes_from(start), &[], 0).unwrap();
+        assert!(log.to_file() == after.to_file(), "{name}");
+    }
+}
