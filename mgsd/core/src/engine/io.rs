@@ -1,0 +1,107 @@
+//! What goes into the engine and what comes out.
+
+use crate::Errno;
+use crate::model::tx::Changes;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use wire::Nid;
+use wire::relay::Frame;
+
+/// A proxy, as the driver numbers its links.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LinkId(pub u32);
+
+/// Settings that the engine needs.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How long a file system stays in `startup` after the MGS started: clients need the time to come back.
+    pub ir_timeout: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { ir_timeout: Duration::from_secs(400) }
+    }
+}
+
+/// An input.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A frame of a proxy.
+    Relay(LinkId, Frame),
+    /// A proxy is gone; its peers come back through it or another one.
+    LinkDown(LinkId),
+    /// The store's answer to [`Output::Commit`].
+    Committed(CommitResult),
+    /// The store's answer to [`Output::Barrier`]: the commit it is at, or `None` when it could not say.
+    Barrier(Option<u64>),
+}
+
+/// Fate of a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CommitResult {
+    /// Durable.
+    Committed,
+    /// Certainly not done.
+    Failed {
+        /// What the requests concerned are told.
+        errno: Errno,
+        /// Why, for the log.
+        why: String,
+    },
+}
+
+/// An output.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// To a proxy.
+    Relay(LinkId, Frame),
+    /// Make these changes one commit on top of `base`. One is in flight at a time.
+    Commit {
+        /// The store must be exactly here.
+        base: u64,
+        /// Transaction id, also in the record.
+        txn: u128,
+        /// Values and deletions.
+        changes: Changes,
+        /// Value of `commit/<base + 1>`.
+        record: Vec<u8>,
+    },
+    /// Ask the store for a linearizable sequence number. One is in flight at a time.
+    Barrier,
+}
+
+/// Something worth a log line. Fields, not sentences.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // the names say it
+pub enum Event {
+    Connected { nid: Nid, uuid: String, version: u32, again: bool },
+    Disconnected { nid: Nid, uuid: String },
+    Evicted { nid: Nid, uuid: String, why: &'static str },
+    Refused { nid: Nid, op: &'static str, errno: Errno, why: String },
+    Registered { nid: Nid, target: String, seq: u64 },
+    Ready { nid: Nid, target: String, instance: u32, version: u64 },
+    Committed { seq: u64, requests: usize, locks: usize },
+    CommitFailed { why: String },
+    Flavor { nid: Nid, flavor: u32 },
+    Bug { what: String },
+}
+
+/// Counters by name, for status and metrics.
+#[derive(Clone, Debug, Default)]
+pub struct Counters(BTreeMap<&'static str, u64>);
+
+impl Counters {
+    /// One more.
+    pub fn add(&mut self, name: &'static str) {
+        *self.0.entry(name).or_default() += 1;
+    }
+    /// A counter; 0 when it never counted.
+    pub fn get(&self, name: &str) -> u64 {
+        self.0.get(name).copied().unwrap_or(0)
+    }
+    /// All that counted.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        self.0.iter().map(|(k, v)| (*k, *v))
+    }
+}

@@ -1,0 +1,281 @@
+//! Write and apply. While a commit is in flight requests queue; then they are planned one after the other on the
+//! view to come and committed as one. Replies wait until it is durable.
+
+use super::{Answer, CommitResult, Engine, Event, Output, ReqId};
+use crate::Errno;
+use crate::error::Error;
+use crate::lint;
+use crate::locks::Lock;
+use crate::model::commit::{CommitRecord, EventKind};
+use crate::model::tx::{Changes, Finished, Tx};
+use crate::model::view::{FORMAT, Meta};
+use crate::model::{Resource, View, keys, recovery, registration};
+use crate::rpc::target_reg;
+use crate::time::Now;
+use std::collections::{BTreeSet, VecDeque};
+
+/// Most requests planned for one commit.
+const BATCH: usize = 64;
+/// Most requests waiting; more are told to come again.
+const QUEUE: usize = 65_536;
+
+/// A change that waits for its turn.
+#[derive(Debug)]
+enum Write {
+    /// First start: identity and the logs that every MGS has.
+    Create { uuid: String },
+    /// MGS_TARGET_REG, operation REG.
+    Register(ReqId, Box<registration::Request>),
+    /// MGS_TARGET_REG, operation READY.
+    Ready(ReqId, Box<registration::Request>),
+}
+
+/// Queue and the commit in flight.
+#[derive(Debug, Default)]
+pub(super) struct Writes {
+    queue: VecDeque<Write>,
+    flight: Option<Flight>,
+}
+
+/// What happens when the commit is done.
+#[derive(Debug)]
+struct Flight {
+    changes: Changes,
+    touched: BTreeSet<Resource>,
+    answers: Vec<(ReqId, Answer, Option<Event>)>,
+}
+
+/// An answer, and a line for the log.
+type Verdict = (Option<(ReqId, Answer)>, Option<Event>);
+
+impl Engine {
+    pub(super) fn create_mgs(&mut self, now: Now) {
+        let uuid = registration::uuid_text(self.entropy.bytes());
+        self.queue_write(Write::Create { uuid }, now);
+    }
+
+    /// Queues a registration.
+    pub(crate) fn queue_registration(
+        &mut self,
+        id: ReqId,
+        mut request: Box<registration::Request>,
+        now: Now,
+    ) {
+        if self.writes.queue.len() >= QUEUE {
+            let error = Error::NotNow { what: "too many registrations are waiting", errno: Errno::EAGAIN };
+            return self.answer_error(id, &error, now);
+        }
+        request.entropy = self.entropy.bytes();
+        let ready = request.info.flags & wire::mgs::ldd::OPC_READY != 0;
+        let write = if ready { Write::Ready(id, request) } else { Write::Register(id, request) };
+        self.queue_write(write, now);
+    }
+
+    fn queue_write(&mut self, write: Write, now: Now) {
+        self.writes.queue.push_back(write);
+        self.plan(now);
+    }
+
+    /// Plans what is queued, if no commit is in flight.
+    fn plan(&mut self, now: Now) {
+        if self.writes.flight.is_some() || self.writes.queue.is_empty() {
+            return;
+        }
+        let seq = self.view.seq + 1;
+        let mut all = Finished::default();
+        let mut answers = Vec::new();
+        let mut ordinal = 0;
+        for _ in 0..BATCH {
+            let Some(write) = self.writes.queue.pop_front() else { break };
+            let mut tx = Tx::new(&self.next, seq, ordinal, now.wall, self.actor(&write));
+            let decided = self.decide(&mut tx, &write, now);
+            ordinal = tx.ordinal();
+            let finished = decided.and_then(|verdict| Ok((verdict, checked(&self.next, tx.finish()?)?)));
+            match finished {
+                Ok((verdict, finished)) => {
+                    if let Err(error) = apply(&mut self.next, &finished.changes) {
+                        // The plan does not survive its own reading: throw the batch's effects away.
+                        self.event(Event::Bug { what: error.to_string() });
+                        self.next = self.view.clone();
+                        return self.refuse(&write, &error, now);
+                    }
+                    all.changes.extend(finished.changes);
+                    all.touched.extend(finished.touched);
+                    all.events.extend(finished.events);
+                    if let (Some((id, answer)), event) = verdict {
+                        answers.push((id, answer, event));
+                    }
+                }
+                Err(error) => {
+                    // Judged on what is not yet durable: answered with the rest.
+                    if let Some((id, answer)) = self.refusal(&write, &error) {
+                        answers.push((id, answer, None));
+                    }
+                }
+            }
+        }
+        let flight = Flight { changes: all.changes, touched: all.touched, answers };
+        if flight.changes.is_empty() {
+            self.landed(flight, now);
+            return self.plan(now);
+        }
+        self.commit(flight, all.events, now);
+    }
+
+    fn commit(&mut self, mut flight: Flight, events: Vec<crate::model::commit::Event>, now: Now) {
+        let base = self.view.seq;
+        let txn = u128::from_le_bytes(self.entropy.bytes());
+        let record = CommitRecord {
+            seq: base + 1,
+            txn: format!("{txn:032x}"),
+            time: now.wall,
+            touched: flight.touched.iter().map(ToString::to_string).collect(),
+            events,
+            keys: flight.changes.keys().cloned().collect(),
+            prev: self.view.last_hash.clone(),
+        };
+        let record = serde_json::to_vec(&record).unwrap_or_default();
+        self.out.push_back(Output::Commit {
+            base,
+            txn,
+            changes: flight.changes.clone(),
+            record: record.clone(),
+        });
+        flight.changes.insert(keys::commit(base + 1), Some(record));
+        self.writes.flight = Some(flight);
+    }
+
+    fn actor(&self, write: &Write) -> String {
+        match write {
+            Write::Create { .. } => "mgsd".to_owned(),
+            Write::Register(id, _) | Write::Ready(id, _) => match self.in_service(*id) {
+                Ok(request) => format!("nid:{}", request.from.peer),
+                Err(_) => "nid:?".to_owned(),
+            },
+        }
+    }
+
+    fn decide(&self, tx: &mut Tx<'_>, write: &Write, now: Now) -> Result<Verdict, Error> {
+        match write {
+            Write::Create { uuid } => {
+                tx.set_meta(Meta { uuid: uuid.clone(), name: "MGS".to_owned(), format: FORMAT, epoch: 1 });
+                tx.create_log("params");
+                tx.event(EventKind::MgsCreated { uuid: uuid.clone() });
+                Ok((None, None))
+            }
+            Write::Register(id, request) => {
+                let outcome = registration::plan(tx, request)?;
+                let event = Event::Registered {
+                    nid: self.in_service(*id)?.from.peer,
+                    target: outcome.info.svname.clone(),
+                    seq: tx.seq(),
+                };
+                let answer = Answer::ok(vec![target_reg::encode(&outcome.info)]);
+                Ok((Some((*id, answer)), (!outcome.unchanged).then_some(event)))
+            }
+            Write::Ready(id, request) => {
+                recovery::plan_ready(tx, request)?;
+                let info = target_reg::ready_reply(request, self.ir_state(now));
+                let event = Event::Ready {
+                    nid: self.in_service(*id)?.from.peer,
+                    target: info.svname.clone(),
+                    instance: info.instance,
+                    version: tx.head(&info.fsname).map_or(0, |h| h.nidtbl_version),
+                };
+                Ok((Some((*id, Answer::ok(vec![target_reg::encode(&info)]))), Some(event)))
+            }
+        }
+    }
+
+    /// A refused registration is a reply with its body, the flag ERROR set: the peer ends the mount with our errno.
+    fn refusal(&mut self, write: &Write, error: &Error) -> Option<(ReqId, Answer)> {
+        let (Write::Register(id, request) | Write::Ready(id, request)) = write else {
+            self.event(Event::Bug { what: error.to_string() });
+            return None;
+        };
+        if let Ok(open) = self.in_service(*id) {
+            let nid = open.from.peer;
+            self.refused(nid, "target_reg", error);
+        }
+        let body = target_reg::encode(&target_reg::refused(request));
+        Some((*id, Answer::status(error.errno().status(), vec![body])))
+    }
+
+    fn refuse(&mut self, write: &Write, error: &Error, now: Now) {
+        if let Some((id, answer)) = self.refusal(write, error) {
+            self.answer(id, answer, now);
+        }
+    }
+
+    /// The store's verdict.
+    pub(super) fn committed(&mut self, result: CommitResult, now: Now) {
+        let Some(flight) = self.writes.flight.take() else {
+            return self.event(Event::Bug { what: "a commit ended that was not in flight".to_owned() });
+        };
+        match result {
+            CommitResult::Committed => self.landed(flight, now),
+            CommitResult::Failed { errno, why } => {
+                self.next = self.view.clone();
+                self.count("commits_failed");
+                self.event(Event::CommitFailed { why: why.clone() });
+                let error = Error::Storage { what: why, errno };
+                for (id, answer, _) in flight.answers {
+                    // Registrations keep their body: without it the peer would mount from its local copy.
+                    let answer = Answer { status: error.errno().status(), ..with_error_flag(answer) };
+                    self.answer(id, answer, now);
+                }
+                if self.view.meta.is_none() {
+                    self.create_mgs(now);
+                }
+            }
+        }
+        self.plan(now);
+    }
+
+    /// Apply, mark and notify in one step; then the parked replies go out.
+    fn landed(&mut self, flight: Flight, now: Now) {
+        if !flight.changes.is_empty() {
+            let applied = apply(&mut self.view, &flight.changes);
+            if let Err(error) = applied.and_then(|()| apply_commit(&mut self.next, &flight.changes)) {
+                self.event(Event::Bug { what: error.to_string() });
+            }
+        }
+        let mut marked: Vec<Lock> = Vec::new();
+        for resource in flight.touched.iter().filter_map(Resource::res_id) {
+            marked.extend(self.locks.mark(resource));
+        }
+        self.call_back(&marked, now);
+        if !flight.changes.is_empty() {
+            let requests = flight.answers.len();
+            self.count("commits");
+            self.event(Event::Committed { seq: self.view.seq, requests, locks: marked.len() });
+        }
+        for (id, answer, event) in flight.answers {
+            self.events.extend(event);
+            self.answer(id, answer, now);
+        }
+        self.grant_applied(now);
+    }
+}
+
+fn with_error_flag(mut answer: Answer) -> Answer {
+    if let Some(body) = answer.buffers.first_mut() {
+        *body = target_reg::with_error_flag(body);
+    }
+    answer
+}
+
+fn checked(view: &View, finished: Finished) -> Result<Finished, Error> {
+    lint::changes(view, &finished.changes).map_err(|violation| Error::Bug { what: violation.to_string() })?;
+    Ok(finished)
+}
+
+fn apply(view: &mut View, changes: &Changes) -> Result<(), Error> {
+    changes.iter().try_for_each(|(key, value)| view.apply(key, value.as_deref()))
+}
+
+/// The view to come already has everything of the commit but its record.
+fn apply_commit(view: &mut View, changes: &Changes) -> Result<(), Error> {
+    let record = changes.range("commit/".to_owned().."commit0".to_owned());
+    record.into_iter().try_for_each(|(key, value)| view.apply(key, value.as_deref()))
+}

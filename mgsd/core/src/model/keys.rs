@@ -1,0 +1,97 @@
+//! The keys of the store, one function each way (design: architecture, section 4).
+
+use super::names::TargetId;
+
+/// `meta`.
+pub const META: &str = "meta";
+
+/// A key of ours, taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key<'a> {
+    /// `meta`
+    Meta,
+    /// `commit/<seq, 16 hex>`
+    Commit(u64),
+    /// `fs/<fs>`
+    Fs(&'a str),
+    /// `fs/<fs>/target/<OST0000>`
+    Target(&'a str, TargetId),
+    /// `fs/<fs>/nidtbl/<OST0000>`
+    NidTbl(&'a str, TargetId),
+    /// `llog/<log>`
+    Log(&'a str),
+    /// `llog/<log>/<seq, 16 hex>`
+    Segment(&'a str, u64),
+}
+
+impl<'a> Key<'a> {
+    /// Takes a key apart; `None` for keys that this release does not use.
+    pub fn parse(key: &'a str) -> Option<Self> {
+        let mut parts = key.split('/');
+        let key = match (parts.next()?, parts.next(), parts.next(), parts.next()) {
+            ("meta", None, None, None) => Self::Meta,
+            ("commit", Some(seq), None, None) => Self::Commit(hex(seq)?),
+            ("fs", Some(fs), None, None) => Self::Fs(fs),
+            ("fs", Some(fs), Some("target"), Some(t)) => Self::Target(fs, TargetId::parse(t)?),
+            ("fs", Some(fs), Some("nidtbl"), Some(t)) => Self::NidTbl(fs, TargetId::parse(t)?),
+            ("llog", Some(log), None, None) => Self::Log(log),
+            ("llog", Some(log), Some(seq), None) => Self::Segment(log, hex(seq)?),
+            _ => return None,
+        };
+        parts.next().is_none().then_some(key)
+    }
+}
+
+fn hex(text: &str) -> Option<u64> {
+    (text.len() == 16).then(|| u64::from_str_radix(text, 16).ok()).flatten()
+}
+
+/// `commit/<seq>`.
+pub fn commit(seq: u64) -> String {
+    format!("commit/{seq:016x}")
+}
+/// `fs/<fs>`.
+pub fn fs(fs: &str) -> String {
+    format!("fs/{fs}")
+}
+/// `fs/<fs>/target/<id>`.
+pub fn target(fs: &str, id: TargetId) -> String {
+    format!("fs/{fs}/target/{id}")
+}
+/// `fs/<fs>/nidtbl/<id>`.
+pub fn nidtbl(fs: &str, id: TargetId) -> String {
+    format!("fs/{fs}/nidtbl/{id}")
+}
+/// `llog/<log>`.
+pub fn log(log: &str) -> String {
+    format!("llog/{log}")
+}
+/// `llog/<log>/<seq>`.
+pub fn segment(log: &str, seq: u64) -> String {
+    format!("llog/{log}/{seq:016x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_round_trip() {
+        let id = TargetId::ost(0x1a);
+        assert_eq!(Key::parse(&commit(77)), Some(Key::Commit(77)));
+        assert_eq!(Key::parse(&fs("lu-0")), Some(Key::Fs("lu-0")));
+        assert_eq!(Key::parse(&target("lu-0", id)), Some(Key::Target("lu-0", id)));
+        assert_eq!(Key::parse(&nidtbl("lu-0", id)), Some(Key::NidTbl("lu-0", id)));
+        assert_eq!(Key::parse(&log("lu-0-client")), Some(Key::Log("lu-0-client")));
+        assert_eq!(Key::parse(&segment("params", 9)), Some(Key::Segment("params", 9)));
+    }
+
+    #[test]
+    fn keys_of_others_are_not_ours() {
+        for key in
+            ["", "seq", "fs", "fs/a/pool/x", "commit/12", "commit/zzzzzzzzzzzzzzzz", "llog/a/0/0", "meta/x"]
+        {
+            assert_eq!(Key::parse(key), None, "{key}");
+        }
+    }
+}

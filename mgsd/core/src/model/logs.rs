@@ -1,0 +1,207 @@
+//! A log in the view: its identity, its image, and the segments in which the store keeps it.
+//!
+//! ```text
+//! segment value: u32 'SEG1' | u32 n | u64 offset of the first byte in the log file | n x u32 cancelled index | bytes
+//! ```
+//! The bytes are exactly what a commit appended, padding records included; an edit in place rewrites the one segment.
+
+use llog::log::Log;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use wire::llog_rpc::LogId;
+
+/// `llog/<log>`: identity of one incarnation of a log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogHead {
+    /// Object number: changes when a log is erased and made anew.
+    pub oid: u64,
+    /// Unix seconds of the first record; 0 while there is none.
+    pub created: i64,
+}
+
+/// Sequence of named logs in a log id, as the kernel's.
+pub const LOG_SEQ: u64 = 10;
+
+/// A log.
+#[derive(Clone, Debug)]
+pub struct LogEntry {
+    /// Identity.
+    pub head: LogHead,
+    /// The image: header and records.
+    pub log: Log,
+    /// By the commit that wrote it.
+    segments: BTreeMap<u64, Start>,
+}
+
+/// Where a segment starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Start {
+    /// Offset of its first byte in the log file.
+    offset: u64,
+    /// Index of its first record.
+    index: u32,
+}
+
+/// A segment taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// Offset of the first byte in the log file.
+    pub offset: u64,
+    /// Indices within the segment whose bit was cleared.
+    pub cancelled: Vec<u32>,
+    /// Records, padding included.
+    pub bytes: Vec<u8>,
+}
+
+const MAGIC: u32 = u32::from_le_bytes(*b"SEG1");
+
+impl Segment {
+    /// The stored value.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(16 + 4 * self.cancelled.len() + self.bytes.len());
+        out.extend(MAGIC.to_le_bytes());
+        out.extend(u32::try_from(self.cancelled.len()).unwrap_or(u32::MAX).to_le_bytes());
+        out.extend(self.offset.to_le_bytes());
+        for index in &self.cancelled {
+            out.extend(index.to_le_bytes());
+        }
+        out.extend(&self.bytes);
+        out
+    }
+
+    /// Reads a stored value.
+    pub fn decode(value: &[u8]) -> Result<Self, String> {
+        let mut r = wire::Reader::new(value, wire::Order::Little);
+        let parse = |r: &mut wire::Reader<'_>| -> wire::Result<Self> {
+            let magic = r.u32("segment magic")?;
+            if magic != MAGIC {
+                return Err(wire::Error::BadMagic { what: "segment", got: magic.into() });
+            }
+            let n = r.u32("segment count")? as usize;
+            let offset = r.u64("segment offset")?;
+            let mut list = r.sub("cancelled indices", n.saturating_mul(4))?;
+            let mut cancelled = Vec::with_capacity(n);
+            for _ in 0..n {
+                cancelled.push(list.u32("cancelled index")?);
+            }
+            Ok(Self { offset, cancelled, bytes: r.rest().to_vec() })
+        };
+        parse(&mut r).map_err(|e| e.to_string())
+    }
+}
+
+impl LogEntry {
+    /// A log without records.
+    pub fn new(head: LogHead) -> Self {
+        Self { head, log: Log::new(), segments: BTreeMap::new() }
+    }
+
+    /// Identity on the wire.
+    pub const fn id(&self) -> LogId {
+        LogId { oid: self.head.oid, seq: LOG_SEQ, ogen: 0 }
+    }
+
+    /// A head as stored: another identity means another, empty log.
+    pub fn set_head(&mut self, head: LogHead) {
+        if head.oid == self.head.oid { self.head = head } else { *self = Self::new(head) }
+    }
+
+    /// A segment as stored by commit `seq`, or its removal with the log.
+    pub fn set_segment(&mut self, seq: u64, value: Option<&[u8]>) -> Result<(), String> {
+        let Some(value) = value else {
+            // Only erasing a log deletes segments, and then the head went first.
+            return Ok(());
+        };
+        let segment = Segment::decode(value)?;
+        match self.segments.get(&seq) {
+            None if segment.offset == self.end() => self.append(seq, &segment),
+            Some(start) if start.offset == segment.offset => self.replace(seq, &segment),
+            _ => Err(format!("segment starts at {}, the log ends at {}", segment.offset, self.log.end())),
+        }
+    }
+
+    fn append(&mut self, seq: u64, segment: &Segment) -> Result<(), String> {
+        let start = Start { offset: segment.offset, index: self.log.last_index() + 1 };
+        self.log
+            .append_raw(&segment.bytes, &segment.cancelled, self.head.created)
+            .map_err(|e| e.to_string())?;
+        self.segments.insert(seq, start);
+        Ok(())
+    }
+
+    /// A later change of the same commit made the segment longer, or an edit changed it in place: then the image is
+    /// built again from all segments.
+    fn replace(&mut self, seq: u64, segment: &Segment) -> Result<(), String> {
+        let old = self.segment(seq);
+        let is_last = self.segments.keys().next_back() == Some(&seq);
+        if is_last
+            && old.cancelled == segment.cancelled
+            && let Some(tail) = segment.bytes.strip_prefix(old.bytes.as_slice())
+        {
+            return self.log.append_raw(tail, &[], self.head.created).map_err(|e| e.to_string());
+        }
+        let all: Vec<(u64, Segment)> = self
+            .segments
+            .keys()
+            .map(|s| (*s, if *s == seq { segment.clone() } else { self.segment(*s) }))
+            .collect();
+        let mut fresh = Self::new(self.head.clone());
+        all.iter().try_for_each(|(s, seg)| fresh.append(*s, seg))?;
+        *self = fresh;
+        Ok(())
+    }
+
+    /// The segment of commit `seq` as the image has it now. Empty when there is none.
+    pub fn segment(&self, seq: u64) -> Segment {
+        let Some(&start) = self.segments.get(&seq) else {
+            return Segment { offset: self.end(), cancelled: Vec::new(), bytes: Vec::new() };
+        };
+        let end = self.segments.range(seq + 1..).next().map_or(self.log.end(), |(_, next)| next.offset);
+        self.cut(start, end)
+    }
+
+    /// What commit `seq` wrote to the log so far, given what the log was before it (`None`: not there).
+    pub fn written_since(&self, old: Option<&Self>, seq: u64) -> Segment {
+        let start = match old {
+            None => Start { offset: FIRST, index: 1 },
+            // An earlier change of the same commit began this segment: it is written again, longer.
+            Some(old) => old
+                .segments
+                .get(&seq)
+                .copied()
+                .unwrap_or(Start { offset: old.end(), index: old.log.last_index() + 1 }),
+        };
+        self.cut(start, self.log.end())
+    }
+
+    fn cut(&self, start: Start, end: u64) -> Segment {
+        let mut bytes = self.log.bytes_from(start.offset);
+        bytes.truncate(usize::try_from(end.saturating_sub(start.offset)).unwrap_or(usize::MAX));
+        let cancelled = self
+            .log
+            .records_from(start.index)
+            .take_while(|r| r.offset < end)
+            .filter(|r| !r.live && !r.is_pad())
+            .map(|r| r.index)
+            .collect();
+        Segment { offset: start.offset, cancelled, bytes }
+    }
+
+    /// End of the log file, as if it had its header already.
+    pub fn end(&self) -> u64 {
+        self.log.end().max(FIRST)
+    }
+
+    /// The commit whose segment holds the byte at `offset`.
+    pub fn segment_at(&self, offset: u64) -> Option<u64> {
+        self.segments.iter().rev().find(|(_, start)| start.offset <= offset).map(|(seq, _)| *seq)
+    }
+
+    /// Commits that wrote to this log, oldest first.
+    pub fn segment_seqs(&self) -> impl Iterator<Item = u64> + '_ {
+        self.segments.keys().copied()
+    }
+}
+
+/// Offset of the first record in a log file.
+pub const FIRST: u64 = 8192;

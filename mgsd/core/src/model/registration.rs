@@ -1,0 +1,313 @@
+//! MGS_TARGET_REG, operation REG: which index, which logs, which refusal (mgs/05).
+
+use super::Resource;
+use super::commit::EventKind;
+use super::names::{MAX_INDEX, TargetId, TargetKind, check_fsname, client_log};
+use super::params;
+use super::sections::Writer;
+use super::tx::Tx;
+use super::view::{FsHead, Registered, Target};
+use crate::Errno;
+use crate::error::Error;
+use wire::Nid;
+use wire::ldlm::ConfigKind;
+use wire::mgs::{TargetInfo, ldd};
+
+/// A registration as it came, its NIDs already taken from whichever form carried them.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The body; the reply is made from it.
+    pub info: TargetInfo,
+    /// NIDs, in the order sent.
+    pub nids: Vec<Nid>,
+    /// UUID of the MGC.
+    pub mgc_uuid: String,
+    /// READY only: the first NID was `#net`, this network is to be removed.
+    pub removed_net: Option<String>,
+    /// Random numbers for a new file system's UUID.
+    pub entropy: [u8; 16],
+}
+
+/// What became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The body of the reply.
+    pub info: TargetInfo,
+    /// Nothing was written: a start of a known target, or a repetition.
+    pub unchanged: bool,
+}
+
+impl Request {
+    fn refused(&self, errno: Errno, what: impl Into<String>, hint: impl Into<String>) -> Error {
+        Error::refused(format!("target '{}'", self.info.svname.escape_default()), errno, what, hint)
+    }
+
+    /// The target it speaks of.
+    pub fn target(&self) -> Result<TargetId, Error> {
+        let kind = match self.info.flags & (ldd::SV_TYPE_MDT | ldd::SV_TYPE_OST) {
+            ldd::SV_TYPE_MDT => TargetKind::Mdt,
+            ldd::SV_TYPE_OST => TargetKind::Ost,
+            _ => {
+                return Err(self.refused(
+                    Errno::EINVAL,
+                    "is neither an MDT nor an OST",
+                    "format it with mkfs.lustre --mdt or --ost",
+                ));
+            }
+        };
+        Ok(TargetId { kind, index: self.info.stripe_index })
+    }
+}
+
+/// Plans a REG.
+pub fn plan(tx: &mut Tx<'_>, req: &Request) -> Result<Outcome, Error> {
+    let fs = req.info.fsname.as_str();
+    check_fsname(fs)?;
+    let mut id = req.target()?;
+    let mut flags = req.info.flags;
+    let known_fs = tx.head(fs).is_some();
+
+    if flags & ldd::NEED_INDEX != 0 {
+        flags |= ldd::WRITECONF;
+    }
+    if flags & (ldd::WRITECONF | ldd::UPDATE) == 0 {
+        if tx.log_is_empty(&client_log(fs)) {
+            // The logs are lost (or never were): the target registers again.
+            flags |= ldd::WRITECONF;
+        } else if tx.target(fs, id).is_some() {
+            return Ok(Outcome { info: req.info.clone(), unchanged: true });
+        } else {
+            return Err(req.refused(
+                Errno::ENOENT,
+                format!("claims to be registered, but file system '{fs}' does not know it"),
+                "check the MGS NID of the target, or register it again with tunefs.lustre --writeconf",
+            ));
+        }
+    } else if flags & ldd::NO_PRIMNODE == 0 {
+        check_failover(req)?;
+    }
+
+    if flags & ldd::WRITECONF != 0 {
+        flags |= ldd::UPDATE;
+    }
+    if flags & ldd::NEED_INDEX != 0 {
+        id.index = free_index(tx, fs, id.kind).ok_or_else(|| {
+            req.refused(
+                Errno::ERANGE,
+                "no index is free",
+                "a file system has indices 0 to 65534 per kind of target",
+            )
+        })?;
+    }
+    if id.index > MAX_INDEX {
+        return Err(req.refused(
+            Errno::ERANGE,
+            format!("index {} is out of range", id.index),
+            "format the target with an index from 0 to 65534",
+        ));
+    }
+
+    if flags & ldd::WRITECONF == 0
+        && let Some(known) = tx.target(fs, id)
+    {
+        if flags & ldd::VIRGIN != 0 {
+            return repeated(req, known, id);
+        }
+        return update(tx, req, id);
+    }
+    register(tx, req, id, known_fs, flags & ldd::WRITECONF != 0)
+}
+
+/// The target's own NIDs must not stand in its `failover.node=`: a first registration comes from the primary node.
+fn check_failover(req: &Request) -> Result<(), Error> {
+    let parsed = params::parse(&req.info.svname, &req.info.params)?;
+    let nodes = parsed.failover.iter().flat_map(|v| params::failover_nodes(v)).flatten();
+    for nid in nodes {
+        if req.nids.contains(&nid) {
+            return Err(req.refused(
+                Errno::EADDRNOTAVAIL,
+                format!("its own NID {nid} is listed as a failover node"),
+                "mount it on its primary node first, or format it with --servicenode",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn free_index(tx: &Tx<'_>, fs: &str, kind: TargetKind) -> Option<u32> {
+    let mut next = 0;
+    for id in tx.targets(fs).into_iter().filter(|id| id.kind == kind) {
+        if id.index != next {
+            break;
+        }
+        next += 1;
+    }
+    (next <= MAX_INDEX).then_some(next)
+}
+
+/// A VIRGIN target whose index is taken: by itself, when the reply to its first registration was lost.
+fn repeated(req: &Request, known: &Target, id: TargetId) -> Result<Outcome, Error> {
+    let same = !known.ready
+        && known.registered.mgc_uuid == req.mgc_uuid
+        && known.nids == req.nids
+        && known.params == req.info.params
+        && known.registered.flags == req.info.flags;
+    if same {
+        return Ok(Outcome { info: written(req, id, known.uuid.clone()), unchanged: true });
+    }
+    Err(req.refused(
+        Errno::EADDRINUSE,
+        format!("index {} is already in use", id.index),
+        "format it with another --index, with --replace to take the place of a lost target, or use --writeconf",
+    ))
+}
+
+/// The reply after logs were written.
+fn written(req: &Request, id: TargetId, uuid: String) -> TargetInfo {
+    let mut info = req.info.clone();
+    info.flags &= !(ldd::VIRGIN | ldd::UPDATE | ldd::NEED_INDEX | ldd::WRITECONF);
+    info.flags |= ldd::REWRITE_LDD;
+    info.stripe_index = id.index;
+    info.svname = id.svname(&info.fsname);
+    info.uuid = uuid;
+    info
+}
+
+/// UPDATE of a known target (`--replace`, or changed parameters): no section is written.
+fn update(tx: &mut Tx<'_>, req: &Request, id: TargetId) -> Result<Outcome, Error> {
+    let parsed = params::parse(&req.info.svname, &req.info.params)?;
+    refuse_settings(req, &parsed)?;
+    let mut info = req.info.clone();
+    info.flags &= !(ldd::VIRGIN | ldd::UPDATE | ldd::NEED_INDEX | ldd::WRITECONF);
+    info.flags |= ldd::REWRITE_LDD | ldd::PARAM;
+    info.stripe_index = id.index;
+    tx.touch(Resource::new(&info.fsname, ConfigKind::Config));
+    Ok(Outcome { info, unchanged: true })
+}
+
+fn refuse_settings(req: &Request, parsed: &params::Parsed) -> Result<(), Error> {
+    match parsed.settings.first() {
+        None => Ok(()),
+        Some(setting) => Err(Error::Unsupported {
+            what: format!(
+                "target '{}' brings the parameter '{setting}' with its registration; format it without --param",
+                req.info.svname.escape_default()
+            ),
+            errno: Errno::EOPNOTSUPP,
+        }),
+    }
+}
+
+fn register(
+    tx: &mut Tx<'_>,
+    req: &Request,
+    id: TargetId,
+    known_fs: bool,
+    writeconf: bool,
+) -> Result<Outcome, Error> {
+    let fs = req.info.fsname.as_str();
+    let svname = id.svname(fs);
+    if req.nids.is_empty() {
+        return Err(req.refused(
+            Errno::EINVAL,
+            "brought no NID that this MGS can read",
+            "check 'lctl list_nids' on the server; at least one NID is needed",
+        ));
+    }
+    let parsed = params::parse(&req.info.svname, &req.info.params)?;
+    refuse_settings(req, &parsed)?;
+    let failover: Vec<Vec<Nid>> = parsed.failover.iter().flat_map(|v| params::failover_nodes(v)).collect();
+
+    if !known_fs {
+        let uuid = uuid_text(req.entropy);
+        tx.event(EventKind::FsCreated { fs: fs.to_owned(), uuid: uuid.clone() });
+        tx.set_head(fs, FsHead { uuid, created: tx.wall(), generation: 1, nidtbl_version: 2 });
+    }
+    let known = tx.target(fs, id).cloned();
+    if writeconf {
+        if id == TargetId::mdt(0) { erase_all(tx, fs) } else { tx.erase_log(&svname) }
+    } else if !tx.log_is_empty(&svname) && id.kind == TargetKind::Ost {
+        return Err(req.refused(
+            Errno::EALREADY,
+            format!("log '{svname}' exists although index {} is free", id.index),
+            "register the target with tunefs.lustre --writeconf",
+        ));
+    }
+
+    let uuid = if req.info.uuid.is_empty() { format!("{svname}_UUID") } else { req.info.uuid.clone() };
+    let writer =
+        Writer { fs, id, uuid: &uuid, nids: &req.nids, failover: &failover, failout: parsed.failout };
+    match id.kind {
+        TargetKind::Mdt => {
+            tx.set_target(fs, id, Some(target(tx, req, &uuid, &parsed)));
+            writer.write_mdt(tx)?;
+        }
+        TargetKind::Ost => {
+            let still_known = tx.target(fs, id).is_some();
+            writer.write_ost(tx, still_known)?;
+            tx.set_target(fs, id, Some(target(tx, req, &uuid, &parsed)));
+        }
+    }
+    tx.event(EventKind::TargetRegistered {
+        target: svname,
+        nids: texts(&req.nids),
+        before: known.map(|k| texts(&k.nids)).unwrap_or_default(),
+        writeconf,
+    });
+    tx.touch(Resource::new(fs, ConfigKind::Config));
+    Ok(Outcome { info: written(req, id, uuid), unchanged: false })
+}
+
+fn target(tx: &Tx<'_>, req: &Request, uuid: &str, parsed: &params::Parsed) -> Target {
+    Target {
+        uuid: uuid.to_owned(),
+        nids: req.nids.clone(),
+        failover: parsed.failover.clone(),
+        params: req.info.params.clone(),
+        lustre_version: req.info.lustre_ver,
+        registered: Registered {
+            seq: tx.seq(),
+            time: tx.wall(),
+            flags: req.info.flags,
+            mgc_uuid: req.mgc_uuid.clone(),
+        },
+        ready: false,
+    }
+}
+
+/// Writeconf of MDT0000: every log of the file system goes, every other target has to register again. The security
+/// log stays, and so does the version of the NID table.
+fn erase_all(tx: &mut Tx<'_>, fs: &str) {
+    for log in tx.logs_of(fs) {
+        if !log.ends_with("-sptlrpc") {
+            tx.erase_log(&log);
+        }
+    }
+    let targets = tx.targets(fs);
+    for id in &targets {
+        tx.set_target(fs, *id, None);
+    }
+    tx.clear_nids(fs);
+    if let Some(mut head) = tx.head(fs).cloned() {
+        head.generation = 1;
+        tx.set_head(fs, head);
+    }
+    if !targets.is_empty() {
+        let names = targets.iter().map(|id| id.svname(fs)).collect();
+        tx.event(EventKind::FsErased { fs: fs.to_owned(), targets: names });
+    }
+}
+
+/// NIDs for a commit record.
+pub fn texts(nids: &[Nid]) -> Vec<String> {
+    nids.iter().map(ToString::to_string).collect()
+}
+
+/// A version 4 UUID from random bytes.
+pub fn uuid_text(mut b: [u8; 16]) -> String {
+    b[6] = (b[6] & 0x0f) | 0x40;
+    b[8] = (b[8] & 0x3f) | 0x80;
+    let hex: String = b.iter().map(|b| format!("{b:02x}")).collect();
+    let part = |a: usize, z: usize| hex.get(a..z).unwrap_or_default().to_owned();
+    [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-")
+}

@@ -1,0 +1,265 @@
+//! The view: what the store holds, decoded. Loading and committing go through the same function, [`View::apply`], so
+//! that a daemon which restarts sees exactly what it saw before.
+
+use super::keys::{self, Key};
+use super::logs::{LogEntry, LogHead};
+use super::names::TargetId;
+use crate::error::Error;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use wire::Nid;
+use wire::llog_rpc::LogId;
+
+/// `meta`: the identity of this MGS.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meta {
+    /// UUID, from the first start on.
+    pub uuid: String,
+    /// Name shown to people.
+    pub name: String,
+    /// Format of the values.
+    pub format: Format,
+    /// Grows with each restore.
+    pub epoch: u64,
+}
+
+/// Which daemons can read these values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Format {
+    /// Format that was written.
+    pub written: u32,
+    /// Oldest format a reader must know.
+    pub min_reader: u32,
+}
+
+/// Format written by this release.
+pub const FORMAT: Format = Format { written: 1, min_reader: 1 };
+
+/// `fs/<fs>`: the head of a file system.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FsHead {
+    /// UUID, from its first registration on.
+    pub uuid: String,
+    /// Unix seconds.
+    pub created: i64,
+    /// Configuration generation: the marker step last used.
+    pub generation: u32,
+    /// Version of the NID table; starts at 2, never goes back.
+    pub nidtbl_version: u64,
+}
+
+/// `fs/<fs>/target/<OST0000>`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// UUID in the logs, `<svname>_UUID` unless the target brought its own.
+    pub uuid: String,
+    /// NIDs of the last registration that wrote logs.
+    #[serde(with = "nid_list")]
+    pub nids: Vec<Nid>,
+    /// `failover.node=` values, one per occurrence.
+    pub failover: Vec<String>,
+    /// Parameters as they came with the registration.
+    pub params: String,
+    /// `mti_lustre_ver`.
+    pub lustre_version: u32,
+    /// When, and by whom.
+    pub registered: Registered,
+    /// A READY came since the registration: its reply was not lost.
+    pub ready: bool,
+}
+
+/// The registration that wrote a target's logs. A repetition that is equal is answered as the first was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registered {
+    /// Commit that wrote it.
+    pub seq: u64,
+    /// Unix seconds.
+    pub time: i64,
+    /// `mti_flags` of the request.
+    pub flags: u32,
+    /// UUID of the MGC that sent it.
+    pub mgc_uuid: String,
+}
+
+/// `fs/<fs>/nidtbl/<OST0000>`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NidEntry {
+    /// Table version of the last change.
+    pub version: u64,
+    /// Start counter of the target.
+    pub instance: u32,
+    /// NIDs in the order announced.
+    #[serde(with = "nid_list")]
+    pub nids: Vec<Nid>,
+}
+
+/// A file system as held in memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fs {
+    /// `fs/<fs>`.
+    pub head: FsHead,
+    /// Targets by kind and index.
+    pub targets: BTreeMap<TargetId, Target>,
+    /// NID table by target.
+    pub nidtbl: BTreeMap<TargetId, NidEntry>,
+    /// NID table by version, the order in which it is served.
+    pub nidtbl_order: BTreeMap<u64, TargetId>,
+}
+
+/// Everything.
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    /// Absent in a new store.
+    pub meta: Option<Meta>,
+    /// Last commit applied.
+    pub seq: u64,
+    /// SHA-256 (hex) of the last commit record; empty before the first.
+    pub last_hash: String,
+    /// File systems by name.
+    pub fs: BTreeMap<String, Fs>,
+    /// Logs by name.
+    pub logs: BTreeMap<String, LogEntry>,
+    /// Names of logs by object number, for requests that carry a log id.
+    log_names: BTreeMap<u64, String>,
+}
+
+fn corrupt(key: &str, why: impl std::fmt::Display) -> Error {
+    Error::Storage {
+        what: format!("value of '{key}' cannot be used: {why}; run 'mgsd check' and restore a backup"),
+        errno: crate::Errno::EIO,
+    }
+}
+
+fn json<T: serde::de::DeserializeOwned>(key: &str, value: &[u8]) -> Result<T, Error> {
+    serde_json::from_slice(value).map_err(|e| corrupt(key, e))
+}
+
+impl View {
+    /// Applies one key: a value, or its deletion. Keys of later releases are kept by the store and ignored here.
+    pub fn apply(&mut self, key: &str, value: Option<&[u8]>) -> Result<(), Error> {
+        match (Key::parse(key), value) {
+            (Some(Key::Meta), Some(v)) => self.meta = Some(json(key, v)?),
+            (Some(Key::Commit(seq)), Some(v)) if seq >= self.seq => {
+                self.seq = seq;
+                self.last_hash = sha256_hex(v);
+            }
+            (Some(Key::Fs(fs)), Some(v)) => {
+                let head: FsHead = json(key, v)?;
+                self.fs.entry(fs.to_owned()).and_modify(|f| f.head = head.clone()).or_insert_with(|| Fs {
+                    head,
+                    targets: BTreeMap::new(),
+                    nidtbl: BTreeMap::new(),
+                    nidtbl_order: BTreeMap::new(),
+                });
+            }
+            (Some(Key::Fs(fs)), None) => {
+                self.fs.remove(fs);
+            }
+            (Some(Key::Target(fs, id)), value) => {
+                let target = value.map(|v| json::<Target>(key, v)).transpose()?;
+                let fs = self.fs.get_mut(fs).ok_or_else(|| corrupt(key, "its file system is missing"))?;
+                match target {
+                    Some(t) => fs.targets.insert(id, t),
+                    None => fs.targets.remove(&id),
+                };
+            }
+            (Some(Key::NidTbl(fs, id)), value) => {
+                let entry = value.map(|v| json::<NidEntry>(key, v)).transpose()?;
+                let fs = self.fs.get_mut(fs).ok_or_else(|| corrupt(key, "its file system is missing"))?;
+                fs.set_nids(id, entry);
+            }
+            (Some(Key::Log(log)), Some(v)) => {
+                let head: LogHead = json(key, v)?;
+                self.log_names.insert(head.oid, log.to_owned());
+                match self.logs.get_mut(log) {
+                    Some(entry) => {
+                        if entry.head.oid != head.oid {
+                            self.log_names.remove(&entry.head.oid);
+                        }
+                        entry.set_head(head);
+                    }
+                    None => {
+                        self.logs.insert(log.to_owned(), LogEntry::new(head));
+                    }
+                }
+            }
+            (Some(Key::Log(log)), None) => {
+                if let Some(entry) = self.logs.remove(log) {
+                    self.log_names.remove(&entry.head.oid);
+                }
+            }
+            (Some(Key::Segment(log, seq)), value) => {
+                if let Some(entry) = self.logs.get_mut(log) {
+                    entry.set_segment(seq, value).map_err(|why| corrupt(key, why))?;
+                } else if value.is_some() {
+                    return Err(corrupt(key, "its log has no head"));
+                }
+            }
+            // Old commits go by retention; nothing else of ours is ever deleted, and the rest is not ours.
+            (Some(Key::Meta | Key::Commit(_)), _) | (None, _) => {}
+        }
+        Ok(())
+    }
+
+    /// Builds a view from all entries of a store, in key order.
+    pub fn load<'a>(entries: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Result<Self, Error> {
+        let mut view = Self::default();
+        for (key, value) in entries {
+            view.apply(key, Some(value))?;
+        }
+        if let Some(meta) = &view.meta
+            && meta.format.min_reader > FORMAT.written
+        {
+            return Err(corrupt(
+                keys::META,
+                format!(
+                    "format {} needs a reader of format {}, this mgsd reads up to {}",
+                    meta.format.written, meta.format.min_reader, FORMAT.written
+                ),
+            ));
+        }
+        Ok(view)
+    }
+}
+
+impl View {
+    /// A log by its id. The id of an erased log finds nothing, even if the name was used again.
+    pub fn log_by_id(&self, id: LogId) -> Option<(&str, &LogEntry)> {
+        let name = self.log_names.get(&id.oid)?;
+        let entry = self.logs.get(name).filter(|e| e.id() == id)?;
+        Some((name, entry))
+    }
+}
+
+impl Fs {
+    fn set_nids(&mut self, id: TargetId, entry: Option<NidEntry>) {
+        if let Some(old) = self.nidtbl.remove(&id) {
+            self.nidtbl_order.remove(&old.version);
+        }
+        if let Some(entry) = entry {
+            self.nidtbl_order.insert(entry.version, id);
+            self.nidtbl.insert(id, entry);
+        }
+    }
+}
+
+/// SHA-256 as lower-case hex: the link of the commit chain.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// NIDs as text in JSON values, so that a person can read them.
+mod nid_list {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+    use wire::Nid;
+
+    pub(super) fn serialize<S: Serializer>(nids: &[Nid], s: S) -> Result<S::Ok, S::Error> {
+        s.collect_seq(nids.iter().map(ToString::to_string))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<Nid>, D::Error> {
+        let texts = Vec::<String>::deserialize(d)?;
+        texts.iter().map(|t| t.parse().map_err(|_| D::Error::custom(format!("bad NID '{t}'")))).collect()
+    }
+}

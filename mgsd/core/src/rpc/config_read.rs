@@ -1,0 +1,110 @@
+//! MGS_CONFIG_READ (256): the NID table and the nodemap index, by bulk.
+
+use crate::Errno;
+use crate::engine::{Answer, Engine, ReqId, Step};
+use crate::error::{Error, Result};
+use crate::model::recovery::{self, ReadRequest};
+use crate::time::Now;
+use bytes::Bytes;
+use wire::mgs::{ConfigBody, ConfigRes, config_type};
+use wire::nodemap::{self, IndexPage};
+use wire::ptlrpc::Message;
+use wire::{Codec, Order, Writer};
+
+/// Largest buffer a reader may announce.
+const MAX_BUFFER: u64 = 64 << 20;
+/// Largest bulk sent at once.
+const MAX_BULK: usize = 1 << 20;
+/// Entries cross no page of ours, whatever the reader's page is.
+const PAGE: usize = 4096;
+
+/// Serves a table.
+pub(crate) fn config_read(engine: &mut Engine, id: ReqId, message: &Message, now: Now) -> Result<Step> {
+    let ask = ConfigBody::decode(&mut message.buffer(1)?)?;
+    let invalid = |what| Err(Error::PeerMisbehaved { what, errno: Errno::EINVAL });
+    if !(3..=26).contains(&ask.bits) {
+        return invalid("unit size of a table read is out of range");
+    }
+    if u64::from(ask.units) << ask.bits > MAX_BUFFER {
+        return invalid("buffer of a table read is larger than 64 MiB");
+    }
+    engine.in_service_mut(id)?.config_read = Some(ask.clone());
+    if let Some(export) = engine.in_service(id)?.export {
+        engine.reads(export, now);
+    }
+    match ask.config_type {
+        config_type::RECOVER => recover(engine, &ask),
+        config_type::NODEMAP => nodemap(&ask),
+        config_type::CONFIG => {
+            Err(Error::Unsupported { what: "reading a log as a table".to_owned(), errno: Errno::EOPNOTSUPP })
+        }
+        _ => invalid("there is no table of this type"),
+    }
+}
+
+fn recover(engine: &Engine, ask: &ConfigBody) -> Result<Step> {
+    let fs = ask
+        .name
+        .strip_suffix("-cliir")
+        .or_else(|| ask.name.strip_suffix("-mdtir"))
+        .filter(|fs| !fs.is_empty());
+    let Some(name) = fs else {
+        return Err(Error::PeerMisbehaved {
+            what: "recover tables end in -cliir or -mdtir",
+            errno: Errno::EINVAL,
+        });
+    };
+    let Some(fs) = engine.view.fs.get(name) else {
+        return Err(Error::refused(
+            format!("file system '{}'", name.escape_default()),
+            Errno::ENOENT,
+            "is not known",
+            "the reader goes on without a table",
+        ));
+    };
+    let unit = (1_usize << ask.bits).min(PAGE);
+    let buffer = usize::try_from(u64::from(ask.units) << ask.bits).unwrap_or(MAX_BULK).min(MAX_BULK);
+    let read = ReadRequest {
+        from: ask.offset.max(1),
+        unit,
+        units: buffer / unit,
+        large_nids: ask.nid_size_or_pass != 0,
+    };
+    let (bulk, res) = recovery::read(fs, read);
+    Ok(answer(bulk, res))
+}
+
+fn nodemap(ask: &ConfigBody) -> Result<Step> {
+    if ask.name != "nodemap" {
+        return Err(Error::PeerMisbehaved {
+            what: "the nodemap table is called nodemap",
+            errno: Errno::EINVAL,
+        });
+    }
+    let page = 1_usize << ask.bits.max(12);
+    let mut w = Writer::new(Order::Little);
+    let entries = nodemap::untouched();
+    for part in entries.chunks(nodemap::PER_PAGE) {
+        IndexPage { entries: part.to_vec() }.encode(&mut w);
+    }
+    // Every 4 KiB page of the reader's larger page needs its magic.
+    while w.len() % page != 0 {
+        IndexPage::default().encode(&mut w);
+    }
+    let bulk = w.into_vec();
+    if bulk.len() as u64 > u64::from(ask.units) << ask.bits {
+        return Err(Error::PeerMisbehaved {
+            what: "buffer is too small for the nodemap table",
+            errno: Errno::EINVAL,
+        });
+    }
+    Ok(answer(bulk, ConfigRes { offset: nodemap::END_OFFSET, size_or_pass: 1 }))
+}
+
+fn answer(bulk: Vec<u8>, res: ConfigRes) -> Step {
+    Step::Reply(Answer {
+        buffers: vec![Bytes::from(res.to_vec(Order::Little))],
+        bulk: Some(Bytes::from(bulk)),
+        ..Answer::default()
+    })
+}

@@ -1,0 +1,96 @@
+//! The log service: open by name (501), header (503), blocks (502, 508). There is no close; the id names the log.
+
+use crate::Errno;
+use crate::engine::{Answer, Engine, ReqId, Step};
+use crate::error::{Error, Result};
+use crate::model::logs::LogEntry;
+use crate::model::names::log_base;
+use crate::model::read::{self, Block, CHUNK};
+use crate::time::Now;
+use bytes::Bytes;
+use wire::llog_rpc::{LlogdBody, LogId};
+use wire::ptlrpc::Message;
+use wire::{Codec, Order};
+
+/// First release whose readers take -EBADR for the end of a log (2.17.0).
+const EBADR_FROM: u32 = 0x0211_0000;
+
+fn buffer(body: &LlogdBody) -> Bytes {
+    Bytes::from(body.to_vec(Order::Little))
+}
+
+fn ask(message: &Message) -> Result<LlogdBody> {
+    let body = LlogdBody::decode(&mut message.buffer(1)?)?;
+    match body.ctxt_idx {
+        0 => Ok(body),
+        1..18 => Err(Error::PeerMisbehaved { what: "not the configuration context", errno: Errno::ENODEV }),
+        _ => Err(Error::PeerMisbehaved { what: "there is no such log context", errno: Errno::EPROTO }),
+    }
+}
+
+/// Opens a log: never creates one.
+pub(crate) fn open(engine: &mut Engine, id: ReqId, message: &Message) -> Result<Step> {
+    let body = ask(message)?;
+    let found = if body.logid == LogId::default() {
+        let length = message.buffer(2)?.remaining();
+        let name = message.buffer(2)?.cstr("log name", length)?;
+        if name.contains('-')
+            && let Some(export) = engine.in_service(id)?.export
+        {
+            engine.opens(export, log_base(&name));
+        }
+        engine.view.logs.get(&name).map(LogEntry::id)
+    } else {
+        engine.view.log_by_id(body.logid).map(|(_, e)| e.id())
+    };
+    // Absent is normal for the security log: the reply keeps its shape, the id stays zero.
+    let status = if found.is_some() { 0 } else { Errno::ENOENT.status() };
+    let reply = LlogdBody { logid: found.unwrap_or_default(), ..LlogdBody::default() };
+    Ok(Step::Reply(Answer::status(status, vec![buffer(&reply)])))
+}
+
+fn log<'a>(engine: &'a mut Engine, id: ReqId, body: &LlogdBody, now: Now) -> Result<&'a LogEntry> {
+    if let Some(export) = engine.in_service(id)?.export {
+        engine.reads(export, now);
+    }
+    let found = engine.view.log_by_id(body.logid).map(|(_, entry)| entry);
+    found.ok_or(Error::NotNow {
+        what: "the log was erased since it was opened; the reader opens it again",
+        errno: Errno::ENOENT,
+    })
+}
+
+/// The header, synthesised for a log without records.
+pub(crate) fn read_header(engine: &mut Engine, id: ReqId, message: &Message, now: Now) -> Result<Step> {
+    let body = ask(message)?;
+    let header = log(engine, id, &body, now)?.log.header();
+    Ok(Step::Reply(Answer::ok(vec![Bytes::from(header)])))
+}
+
+/// The chunk that holds the wanted index.
+pub(crate) fn next_block(engine: &mut Engine, id: ReqId, message: &Message, now: Now) -> Result<Step> {
+    let body = ask(message)?;
+    let block = read::next_block(log(engine, id, &body, now)?, &body);
+    Ok(Step::Reply(match block {
+        Block::Data(body, data) => Answer::ok(vec![buffer(&body), Bytes::from(data)]),
+        Block::End(body) => {
+            let export = engine.in_service(id)?.export.and_then(|e| engine.exports.get(e));
+            let end = if export.is_some_and(|e| e.version >= EBADR_FROM) { Errno::EBADR } else { Errno::EIO };
+            Answer::status(end.status(), vec![buffer(&body), empty()])
+        }
+    }))
+}
+
+/// The chunk that holds the wanted index, or the one before.
+pub(crate) fn prev_block(engine: &mut Engine, id: ReqId, message: &Message, now: Now) -> Result<Step> {
+    let body = ask(message)?;
+    let found = read::prev_block(log(engine, id, &body, now)?, &body);
+    Ok(Step::Reply(match found {
+        Some((body, data)) => Answer::ok(vec![buffer(&body), Bytes::from(data)]),
+        None => Answer::status(Errno::EIO.status(), vec![buffer(&body), empty()]),
+    }))
+}
+
+fn empty() -> Bytes {
+    Bytes::from(vec![0; usize::try_from(CHUNK).unwrap_or(0)])
+}
