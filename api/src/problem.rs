@@ -22,7 +22,8 @@ pub struct Problem {
     #[serde(rename = "type")]
     pub kind: ProblemKind,
     /// The same for people; equal for all problems of a type.
-    pub title: String,
+    #[schema(value_type = String)]
+    pub title: Box<str>,
     /// HTTP status.
     pub status: u16,
     /// What it is about, such as `fs "tesfs"`.
@@ -112,7 +113,7 @@ impl Problem {
     pub fn new(kind: ProblemKind, object: impl Into<String>, detail: impl Into<String>) -> Self {
         Problem {
             kind,
-            title: kind.title().to_owned(),
+            title: kind.title().into(),
             status: kind.status(),
             object: object.into(),
             detail: detail.into(),

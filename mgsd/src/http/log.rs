@@ -6,6 +6,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use mgs_api::{List, Log, LogRecord, Problem, ProblemKind};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::answer::{Answer, Filter, Name, Refusal, Shared};
 use super::records;
@@ -69,11 +70,16 @@ pub(super) async fn records(
     Ok(Json(List { seq: file.seq, items: records::of(&name, &file.bytes, start, end)? }))
 }
 
+/// The bytes of a log; here only for the description.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+struct Raw(#[expect(dead_code, reason = "a schema needs a field")] Vec<u8>);
+
 /// The file of a log, as Lustre nodes read it; empty for a log that was never written.
 #[utoipa::path(get, path = "/v1/logs/{name}/file", tag = "log", operation_id = "log_file",
     params(("name" = String, Path, description = "name of the log, such as testfs-client")),
     responses(
-        (status = 200, description = "the bytes", body = [u8], content_type = "application/octet-stream",
+        (status = 200, description = "the bytes", body = Raw, content_type = "application/octet-stream",
             headers(("mgsd-seq" = u64, description = "the commit that the bytes reflect"))),
         (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json"),
 ))]

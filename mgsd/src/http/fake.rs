@@ -1,0 +1,255 @@
+//! A small site for tests: file systems `scratch` and `testfs`, and one log recorded from a kernel MGS.
+//!
+//! Included by the tests of this folder and, by path, by those of mgsctl; `Mgs` is what the includer calls so.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use mgs_api::{
+    ClientExport, ClientKind, FileSystem, IrState, List, LocksHeld, Log, Param, Problem, ProblemKind,
+    Registered, Status, StoreInfo, Target, TargetKind, TargetState, Time,
+};
+use tokio::sync::Notify;
+
+use super::{LogFile, Mgs};
+
+/// `CONFIGS/testfs-client` of a kernel MGS; origin: vectors/README.md.
+pub(crate) const CLIENT_LOG: &[u8] =
+    include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/api/testfs-client"));
+
+/// The commit that every answer reflects.
+pub(crate) const SEQ: u64 = 42;
+
+/// 2026-11-21T07:00:00Z.
+const START: u64 = 1_795_244_400;
+
+/// Holds `status` until told to go on.
+#[derive(Default)]
+pub(crate) struct Gate {
+    /// A request is inside.
+    pub(crate) entered: Notify,
+    /// It may leave.
+    pub(crate) leave: Notify,
+}
+
+/// The site.
+#[derive(Default)]
+pub(crate) struct Fake {
+    /// Holds `status`, where there is one.
+    pub(crate) gate: Option<Arc<Gate>>,
+}
+
+#[async_trait]
+impl Mgs for Fake {
+    async fn status(&self) -> Result<Status, Problem> {
+        if let Some(gate) = &self.gate {
+            gate.entered.notify_one();
+            gate.leave.notified().await;
+        }
+        Ok(status())
+    }
+
+    async fn fs_list(&self) -> Result<List<FileSystem>, Problem> {
+        Ok(all(file_systems()))
+    }
+
+    async fn fs(&self, name: &str) -> Result<FileSystem, Problem> {
+        pick("fs", name, file_systems(), |fs| &fs.name)
+    }
+
+    async fn targets(&self, fs: Option<&str>) -> Result<List<Target>, Problem> {
+        let only = match fs {
+            Some(name) => Some(self.fs(name).await?.name),
+            None => None,
+        };
+        let wanted = |target: &Target| only.as_ref().is_none_or(|fs| *fs == target.fs);
+        Ok(all(targets().into_iter().filter(wanted).collect()))
+    }
+
+    async fn target(&self, name: &str) -> Result<Target, Problem> {
+        pick("target", name, targets(), |target| &target.name)
+    }
+
+    async fn clients(&self) -> Result<List<ClientExport>, Problem> {
+        Ok(all(clients()))
+    }
+
+    async fn logs(&self, fs: Option<&str>) -> Result<List<Log>, Problem> {
+        if let Some(fs) = fs {
+            self.fs(fs).await?;
+        }
+        let wanted = |log: &Log| fs.is_none() || log.fs.as_deref() == fs;
+        Ok(all(logs().into_iter().filter(wanted).collect()))
+    }
+
+    async fn log_file(&self, name: &str) -> Result<LogFile, Problem> {
+        let bytes = match name {
+            "testfs-client" => Bytes::from_static(CLIENT_LOG),
+            "params" => Bytes::new(),
+            "damaged" => Bytes::from_static(b"not a log"),
+            "unready" => return Err(Problem::new(ProblemKind::NotNow, "mgsd", "is starting")),
+            _ => return Err(Problem::unknown_name("log", name, logs().iter().map(|log| log.name.clone()))),
+        };
+        Ok(LogFile { seq: SEQ, bytes })
+    }
+}
+
+fn all<T>(items: Vec<T>) -> List<T> {
+    List { seq: SEQ, items }
+}
+
+fn pick<T>(noun: &str, name: &str, items: Vec<T>, named: fn(&T) -> &String) -> Result<T, Problem> {
+    let known: Vec<String> = items.iter().map(|item| named(item).clone()).collect();
+    items.into_iter().find(|item| named(item) == name).ok_or_else(|| Problem::unknown_name(noun, name, known))
+}
+
+fn texts(items: &[&str]) -> Vec<String> {
+    items.iter().map(|item| (*item).to_owned()).collect()
+}
+
+fn at(seconds: u64) -> Time {
+    Time::from_unix(START + seconds)
+}
+
+pub(crate) fn status() -> Status {
+    Status {
+        mgs_uuid: "0b5cd1b2-6f0e-4c3e-9f55-3c0a7d7b5a01".to_owned(),
+        name: "MGS".to_owned(),
+        version: "0.1.0".to_owned(),
+        nids: texts(&["10.77.0.2@tcp", "10.78.0.2@tcp1"]),
+        seq: SEQ,
+        epoch: 1,
+        started: at(0),
+        uptime: 90_061,
+        ready: true,
+        not_ready: None,
+        store: StoreInfo {
+            kind: "sqlite".to_owned(),
+            location: "/var/lib/mgsd/mgs.db".to_owned(),
+            format: 1,
+        },
+        fs_count: 2,
+        client_count: 2,
+        counters: [("connect", 3), ("dropped.malformed", 0), ("target_reg", 2)]
+            .map(|(name, count)| (name.to_owned(), count))
+            .into(),
+    }
+}
+
+fn file_systems() -> Vec<FileSystem> {
+    let fs = |name: &str, uuid: &str, nidtbl_version, ir_state, target_count, generation| FileSystem {
+        name: name.to_owned(),
+        uuid: uuid.to_owned(),
+        created: at(100),
+        nidtbl_version,
+        ir_state,
+        target_count,
+        generation,
+    };
+    vec![
+        fs("scratch", "0b5cd1b2-6f0e-4c3e-9f55-3c0a7d7b5a02", 2, IrState::Startup, 1, 3),
+        fs("testfs", "0b5cd1b2-6f0e-4c3e-9f55-3c0a7d7b5a03", 5, IrState::Full, 2, 13),
+    ]
+}
+
+fn targets() -> Vec<Target> {
+    let scratch = Target {
+        name: "scratch-MDT0000".to_owned(),
+        fs: "scratch".to_owned(),
+        kind: TargetKind::Mdt,
+        index: 0,
+        uuid: "0b5cd1b2-6f0e-4c3e-9f55-3c0a7d7b5a04".to_owned(),
+        nids: texts(&["10.77.0.5@tcp"]),
+        failover: Vec::new(),
+        instance: None,
+        state: TargetState::Registered,
+        registered: Registered { seq: 42, time: at(400) },
+        nidtbl_version: 0,
+        params: Vec::new(),
+        lustre_version: None,
+    };
+    let mdt = Target {
+        name: "testfs-MDT0000".to_owned(),
+        fs: "testfs".to_owned(),
+        uuid: "0b5cd1b2-6f0e-4c3e-9f55-3c0a7d7b5a05".to_owned(),
+        nids: texts(&["10.77.0.3@tcp"]),
+        instance: Some(3),
+        state: TargetState::Ready,
+        registered: Registered { seq: 7, time: at(100) },
+        nidtbl_version: 4,
+        lustre_version: Some("2.17.57.0".to_owned()),
+        ..scratch.clone()
+    };
+    let ost = Target {
+        name: "testfs-OST000a".to_owned(),
+        kind: TargetKind::Ost,
+        index: 10,
+        uuid: "0b5cd1b2-6f0e-4c3e-9f55-3c0a7d7b5a06".to_owned(),
+        nids: texts(&["10.77.0.3@tcp", "10.78.0.3@tcp1"]),
+        failover: vec![texts(&["10.77.0.5@tcp", "10.78.0.5@tcp1"]), texts(&["10.77.0.6@tcp"])],
+        registered: Registered { seq: 9, time: at(160) },
+        nidtbl_version: 5,
+        params: vec![Param { name: "ost.quota_type".to_owned(), value: "ug".to_owned() }],
+        ..mdt.clone()
+    };
+    vec![scratch, mdt, ost]
+}
+
+fn clients() -> Vec<ClientExport> {
+    let held = |resource: &str, count| LocksHeld { resource: resource.to_owned(), count };
+    vec![
+        ClientExport {
+            uuid: "6a3f9c1e-7b1d-4f9a-8d62-2f0f3f6e9b10".to_owned(),
+            nid: "10.77.0.3@tcp".to_owned(),
+            kind: ClientKind::Server,
+            connected: at(90),
+            last_seen: at(3_600),
+            flags: texts(&["version", "at", "imp_recov", "bulk_mbits"]),
+            lustre_version: Some("2.17.57.0".to_owned()),
+            locks: vec![held("testfs:config", 2), held("params:params", 1)],
+            conn_cnt: 4,
+        },
+        ClientExport {
+            // A node may call itself anything; people's terminals must not pay for it.
+            uuid: "evil\u{1b}[2J\nname".to_owned(),
+            nid: "10.77.0.4@tcp".to_owned(),
+            kind: ClientKind::Unknown,
+            connected: at(700),
+            last_seen: at(3_590),
+            flags: Vec::new(),
+            lustre_version: None,
+            locks: Vec::new(),
+            conn_cnt: 1,
+        },
+    ]
+}
+
+fn logs() -> Vec<Log> {
+    vec![
+        Log {
+            name: "params".to_owned(),
+            fs: None,
+            id: "[0xa:0x1:0x0]".to_owned(),
+            records_live: 0,
+            records_total: 0,
+            records_pad: 0,
+            last_index: 0,
+            size: 0,
+            budget_used: Log::budget_used(0),
+            created: None,
+        },
+        Log {
+            name: "testfs-client".to_owned(),
+            fs: Some("testfs".to_owned()),
+            id: "[0xa:0x3:0x0]".to_owned(),
+            records_live: 48,
+            records_total: 55,
+            records_pad: 1,
+            last_index: 55,
+            size: 17_184,
+            budget_used: Log::budget_used(55),
+            created: Some(at(100)),
+        },
+    ]
+}

@@ -1,0 +1,38 @@
+//! The OpenAPI document: fresh, and about routes that exist.
+
+use super::*;
+use crate::http::document;
+
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../api/openapi.json");
+
+/// `MGSD_BLESS=1 cargo test -p mgsd openapi` writes the file.
+#[test]
+fn openapi_json_is_fresh() {
+    let fresh = format!("{}\n", document().to_pretty_json().unwrap());
+    if std::env::var_os("MGSD_BLESS").is_some() {
+        std::fs::write(FILE, &fresh).unwrap();
+    }
+    let kept = std::fs::read_to_string(FILE).unwrap();
+    assert!(
+        kept == fresh,
+        "api/openapi.json is stale: run MGSD_BLESS=1 cargo test -p mgsd openapi_json_is_fresh"
+    );
+}
+
+#[tokio::test]
+async fn every_described_path_is_served_and_the_document_itself_too() {
+    let daemon = Daemon::start(Fake::default()).await;
+    let document = document();
+    assert_eq!(document.paths.paths.len(), 10);
+    for path in document.paths.paths.keys() {
+        let path = path.replace("{name}", "testfs-client");
+        let answer = daemon.raw(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await;
+        // fs and targets do not know this name; that is an answer of theirs.
+        assert!(!answer.contains(r#""type":"urn:mgsd:unknown-route""#), "{answer}");
+        assert!(!answer.contains(r#""type":"urn:mgsd:method""#), "{answer}");
+    }
+    let answer = daemon.raw(b"GET /v1/openapi.json HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    let served: utoipa::openapi::OpenApi = serde_json::from_str(body).unwrap();
+    assert_eq!(served.paths.paths.len(), 10);
+}
