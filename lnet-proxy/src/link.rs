@@ -1,0 +1,135 @@
+//! The link between proxy and daemon: relay frames in memory or over a stream, the same for both ends.
+use bytes::{Buf, BytesMut};
+use std::io;
+use std::path::{Path, PathBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
+use wire::relay::Frame;
+
+/// Frames that wait in a link, each way.
+const DEPTH: usize = 64;
+const READ_SIZE: usize = 64 << 10;
+
+/// One end of a link. It is lost when `rx` ends or `tx` refuses; dropping it ends the other end.
+#[derive(Debug)]
+pub struct FrameLink {
+    /// To the other end.
+    pub tx: mpsc::Sender<Frame>,
+    /// From the other end.
+    pub rx: mpsc::Receiver<Frame>,
+}
+
+/// Both ends of a link in memory.
+pub fn pair() -> (FrameLink, FrameLink) {
+    let (a_tx, b_rx) = mpsc::channel(DEPTH);
+    let (b_tx, a_rx) = mpsc::channel(DEPTH);
+    (FrameLink { tx: a_tx, rx: a_rx }, FrameLink { tx: b_tx, rx: b_rx })
+}
+
+/// An end of a link over a byte stream. The stream is closed when the end is dropped, when the other side closes, or
+/// when it sends bytes that are no frame (which is logged).
+pub fn over_stream<S>(stream: S) -> FrameLink
+where
+    S: AsyncRead + AsyncWrite + Send + 'static,
+{
+    let (near, far) = pair();
+    let (reading, writing) = tokio::io::split(stream);
+    tokio::spawn(read_frames(reading, far.tx));
+    tokio::spawn(write_frames(writing, far.rx));
+    near
+}
+
+/// The proxy's end: connects to the daemon's Unix socket.
+///
+/// # Errors
+/// The daemon is not there, or does not let us in.
+pub async fn connect(path: &Path) -> io::Result<FrameLink> {
+    Ok(over_stream(UnixStream::connect(path).await?))
+}
+
+/// The daemon's end: a Unix socket to which proxies connect.
+#[derive(Debug)]
+pub struct RelayListener {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl RelayListener {
+    /// Listens. A socket file left by a dead daemon is replaced; one that answers is not.
+    ///
+    /// # Errors
+    /// Another daemon listens there, or the folder does not allow it.
+    pub async fn bind(path: &Path) -> io::Result<Self> {
+        match UnixListener::bind(path) {
+            Ok(listener) => Ok(Self { listener, path: path.to_path_buf() }),
+            Err(e) if e.kind() == io::ErrorKind::AddrInUse => {
+                let refused = UnixStream::connect(path).await.err();
+                if refused.map(|e| e.kind()) != Some(io::ErrorKind::ConnectionRefused) {
+                    return Err(e);
+                }
+                std::fs::remove_file(path)?;
+                Ok(Self { listener: UnixListener::bind(path)?, path: path.to_path_buf() })
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    /// The next proxy, and the user id of its process.
+    ///
+    /// # Errors
+    /// The system cannot accept (descriptors, memory).
+    pub async fn accept(&self) -> io::Result<(FrameLink, u32)> {
+        let (stream, _) = self.listener.accept().await?;
+        let uid = stream.peer_cred()?.uid();
+        Ok((over_stream(stream), uid))
+    }
+}
+
+impl Drop for RelayListener {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path); // the next daemon replaces it otherwise
+    }
+}
+
+async fn read_frames(mut stream: impl AsyncRead + Unpin, frames: mpsc::Sender<Frame>) {
+    let mut buffer = BytesMut::new();
+    loop {
+        match Frame::parse(&buffer) {
+            Ok(Some((frame, taken))) => {
+                buffer.advance(taken);
+                if frames.send(frame).await.is_err() {
+                    return;
+                }
+                continue;
+            }
+            Ok(None) => {}
+            Err(error) => {
+                tracing::error!(%error, "relay link: not a frame, link closed");
+                return;
+            }
+        }
+        buffer.reserve(READ_SIZE);
+        tokio::select! {
+            read = stream.read_buf(&mut buffer) => match read {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "relay link lost");
+                    return;
+                }
+            },
+            () = frames.closed() => return,
+        }
+    }
+}
+
+async fn write_frames(mut stream: impl AsyncWrite + Unpin, mut frames: mpsc::Receiver<Frame>) {
+    while let Some(frame) = frames.recv().await {
+        if let Err(error) = stream.write_all(&frame.to_bytes()).await {
+            tracing::warn!(%error, "relay link lost");
+            return;
+        }
+    }
+    let _ = stream.shutdown().await; // the other end may have closed already
+}
