@@ -285,3 +285,63 @@ fn registrations_say_who_they_are() {
     assert!(first.contains(&("testfs-OST0001".into(), 0x1002_0062, 1)), "{first:?}");
     assert!(accepted > first.len(), "{accepted} accepted");
 }
+
+/// The same messages as a big-endian peer would send them mean the same.
+#[test]
+fn all_rpcs_survive_the_other_byte_order() {
+    let mut swapped = 0;
+    each_rpc(|rpc, mgs| {
+        let mut big = rpc.clone();
+        match &mut big {
+            Rpc::Request { head, .. } | Rpc::Reply { head, .. } => head.order = Order::Big,
+            Rpc::Ping(_, order) => *order = Order::Big,
+            Rpc::NidTable(entries, order) if !entries.is_empty() => *order = Order::Big,
+            _ => return,
+        }
+        if !mgs {
+            return;
+        }
+        let bytes = big.to_bytes();
+        assert_ne!(bytes, rpc.to_bytes());
+        let portal = match big {
+            Rpc::Ping(..) => 0,
+            Rpc::NidTable(..) => 33,
+            _ => 26,
+        };
+        assert_eq!(Rpc::decode_put(portal, &bytes), Ok(big));
+        swapped += 1;
+    });
+    assert!(swapped > 5000, "{swapped}");
+}
+
+/// One message of each kind and size, cut at every byte: an error, or (bulk, lists) fewer whole entries.
+#[test]
+fn truncated_messages_are_refused() {
+    let mut samples: BTreeMap<(Option<u32>, bool, usize), Rpc> = BTreeMap::new();
+    each_rpc(|rpc, mgs| {
+        if mgs {
+            let request = matches!(rpc, Rpc::Request { .. });
+            let key = (rpc.body().map(|b| b.opc), request, rpc.to_bytes().len());
+            samples.entry(key).or_insert_with(|| rpc.clone());
+        }
+    });
+    assert!(samples.len() > 30, "{}", samples.len());
+    for rpc in samples.values() {
+        let bytes = rpc.to_bytes();
+        for n in 0..bytes.len() {
+            let cut = bytes.slice(..n);
+            match rpc {
+                Rpc::Ping(..) => assert!(Rpc::decode_put(0, &cut).is_err()),
+                Rpc::NidTable(entries, _) => {
+                    let whole = Rpc::decode_put(33, &cut);
+                    if let Ok(Rpc::NidTable(fewer, _)) = whole {
+                        assert!(entries.starts_with(&fewer) && fewer.len() < entries.len());
+                    }
+                }
+                Rpc::Nodemap(_) if n == 0 => {}
+                Rpc::Nodemap(_) => assert!(Rpc::decode_put(33, &cut).is_err()),
+                _ => assert!(Rpc::decode_put(26, &cut).is_err(), "{n} of {} bytes of {rpc:?}", bytes.len()),
+            }
+        }
+    }
+}
