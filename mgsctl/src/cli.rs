@@ -1,0 +1,73 @@
+//! What can be typed.
+
+use clap::{Parser, Subcommand};
+use mgs_api::{Address, Client};
+
+use crate::exit::Failure;
+use crate::output::{Format, Output};
+use crate::{client, fs, generate, log, status, target};
+
+/// Shows what a running mgsd knows: file systems, targets, connected nodes, configuration logs.
+///
+/// Exit codes: 0 done; 1 refused or failed, with one line on stderr; 2 usage; 3 daemon unreachable or outcome unknown.
+#[derive(Debug, Parser)]
+#[command(name = "mgsctl", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+pub struct Cli {
+    /// API of the daemon
+    #[arg(long, global = true, env = "MGSD_API", value_name = "unix:PATH", default_value = mgs_api::DEFAULT_ADDRESS)]
+    api: Address,
+
+    /// How to print
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "table")]
+    output: Format,
+
+    #[command(subcommand)]
+    noun: Noun,
+}
+
+#[derive(Debug, Subcommand)]
+enum Noun {
+    /// The daemon: identity, readiness, store, counters
+    Status,
+    /// File systems
+    #[command(subcommand)]
+    Fs(fs::Command),
+    /// Targets: MDTs and OSTs that have registered
+    #[command(subcommand)]
+    Target(target::Command),
+    /// Connected nodes: clients and servers
+    #[command(subcommand)]
+    Client(client::Command),
+    /// Configuration logs
+    #[command(subcommand)]
+    Log(log::Command),
+    /// Prints a completion script for a shell
+    ///
+    /// For example: mgsctl completions bash > /etc/bash_completion.d/mgsctl
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Writes the man pages into a directory
+    #[command(hide = true)]
+    Man {
+        /// The directory; it has to exist
+        dir: std::path::PathBuf,
+    },
+}
+
+impl Cli {
+    /// Does what was typed.
+    pub(crate) async fn run(self) -> Result<(), Failure> {
+        let (api, out) = (Client::new(self.api), Output::new(self.output));
+        match self.noun {
+            Noun::Status => status::run(&api, &out).await,
+            Noun::Fs(command) => command.run(&api, &out).await,
+            Noun::Target(command) => command.run(&api, &out).await,
+            Noun::Client(command) => command.run(&api, &out).await,
+            Noun::Log(command) => command.run(&api, &out).await,
+            Noun::Completions { shell } => out.bytes(&generate::completions(shell)),
+            Noun::Man { dir } => generate::write_man_pages(&dir),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! How a command ends.
+
+use std::io;
+use std::process::ExitCode;
+
+/// Why a command did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The daemon, or the way to it.
+    #[error(transparent)]
+    Api(#[from] mgs_api::Error),
+    /// A log that the daemon gave is not a log.
+    #[error("log {name:?}: {source}")]
+    Log {
+        /// Name of the log.
+        name: String,
+        /// What is wrong.
+        source: llog::Error,
+    },
+    /// A file or stream of this machine.
+    #[error("{what}: {source}")]
+    Io {
+        /// Which one.
+        what: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Binary data would go to a terminal.
+    #[error("log {name:?}: binary data is not written to a terminal; use -o FILE, or log print")]
+    Terminal {
+        /// Name of the log.
+        name: String,
+    },
+}
+
+impl Failure {
+    /// Exit code of the contract.
+    fn code(&self) -> u8 {
+        use mgs_api::Error;
+        match self {
+            Failure::Api(Error::BadAddress(_)) => 2,
+            Failure::Api(Error::Unreachable { .. } | Error::Unknown { .. }) => 3,
+            Failure::Api(Error::Refused(_) | Error::Foreign { .. })
+            | Failure::Log { .. }
+            | Failure::Io { .. }
+            | Failure::Terminal { .. } => 1,
+        }
+    }
+
+    /// Prints the one line and gives the exit code. A reader that went away (`mgsctl … | head`) has what it wanted.
+    pub(crate) fn report(&self) -> ExitCode {
+        if let Failure::Io { source, .. } = self
+            && source.kind() == io::ErrorKind::BrokenPipe
+        {
+            return ExitCode::SUCCESS;
+        }
+        eprintln!("mgsctl: {}", crate::table::one_line(&self.to_string()));
+        ExitCode::from(self.code())
+    }
+}

@@ -1,0 +1,56 @@
+//! `mgsctl fs`.
+
+use clap::Subcommand;
+use mgs_api::{Client, FileSystem, List};
+
+use crate::exit::Failure;
+use crate::output::Output;
+use crate::table::{Fields, Table};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Lists the file systems
+    List,
+    /// Shows one file system
+    Show {
+        /// Its Lustre fsname
+        name: String,
+    },
+}
+
+impl Command {
+    pub(crate) async fn run(self, api: &Client, out: &Output) -> Result<(), Failure> {
+        match self {
+            Command::List => out.document(&api.fs_list().await?, list),
+            Command::Show { name } => out.document(&api.fs(&name).await?, show),
+        }
+    }
+}
+
+fn list(list: &List<FileSystem>) -> String {
+    let mut table = Table::new(&["NAME", "#TARGETS", "IR", "#NIDTBL", "#GEN", "CREATED", "UUID"]);
+    for fs in &list.items {
+        table.row([
+            fs.name.clone(),
+            fs.target_count.to_string(),
+            fs.ir_state.to_string(),
+            fs.nidtbl_version.to_string(),
+            fs.generation.to_string(),
+            fs.created.to_string(),
+            fs.uuid.clone(),
+        ]);
+    }
+    table.render()
+}
+
+fn show(fs: &FileSystem) -> String {
+    let mut fields = Fields::default();
+    fields.add("name", &fs.name);
+    fields.add("uuid", &fs.uuid);
+    fields.add("created", fs.created);
+    fields.add("targets", fs.target_count);
+    fields.add("imperative recovery", fs.ir_state);
+    fields.add("nidtbl version", fs.nidtbl_version);
+    fields.add("generation", fs.generation);
+    fields.render()
+}

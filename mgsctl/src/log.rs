@@ -1,0 +1,110 @@
+//! `mgsctl log`.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use clap::{Subcommand, ValueEnum};
+use mgs_api::{Client, List, Log};
+
+use crate::exit::Failure;
+use crate::output::{Format, Output};
+use crate::table::Table;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Lists the logs
+    List {
+        /// Only those of this file system
+        #[arg(long, value_name = "NAME")]
+        fs: Option<String>,
+    },
+    /// Prints the records of a log, as lctl llog_print or llog_reader do
+    ///
+    /// With --output json or yaml: the records as the API knows them, cancelled ones and padding included.
+    Print {
+        /// Its name, such as testfs-client
+        name: String,
+        /// The tool whose format is used
+        #[arg(long, value_enum, default_value = "yaml")]
+        format: Tool,
+        /// Markers and skipped sections too, as lctl llog_print --raw
+        #[arg(long)]
+        raw: bool,
+        /// First index
+        #[arg(long, value_name = "INDEX")]
+        start: Option<u32>,
+        /// Last index
+        #[arg(long, value_name = "INDEX")]
+        end: Option<u32>,
+    },
+    /// Writes the file of a log, byte for byte as Lustre nodes read it
+    Export {
+        /// Its name, such as testfs-client
+        name: String,
+        /// The file to write; stdout unless given
+        #[arg(long, short = 'o', value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
+}
+
+/// Whose words a log is printed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Tool {
+    /// lctl llog_print
+    Yaml,
+    /// llog_reader
+    Reader,
+}
+
+impl Command {
+    pub(crate) async fn run(self, api: &Client, out: &Output) -> Result<(), Failure> {
+        match self {
+            Command::List { fs } => out.document(&api.logs(fs.as_deref()).await?, list),
+            Command::Print { name, start, end, .. } if out.format() != Format::Table => {
+                out.document(&api.log_records(&name, start, end).await?, |_| String::new())
+            }
+            Command::Print { name, format, raw, start, end } => {
+                let file = api.log_file(&name).await?;
+                let log = llog::Log::from_file(&file).map_err(|source| Failure::Log { name, source })?;
+                let range = llog::text::range(start, end);
+                let text = match format {
+                    Tool::Yaml => llog::text::yaml(&log, raw, &range),
+                    Tool::Reader => llog::text::reader(&log, &range),
+                };
+                out.bytes(text.as_bytes())
+            }
+            Command::Export { name, file } => export(api, out, name, file).await,
+        }
+    }
+}
+
+async fn export(api: &Client, out: &Output, name: String, file: Option<PathBuf>) -> Result<(), Failure> {
+    if file.is_none() && std::io::stdout().is_terminal() {
+        return Err(Failure::Terminal { name });
+    }
+    let bytes = api.log_file(&name).await?;
+    match file {
+        None => out.bytes(&bytes),
+        Some(path) => std::fs::write(&path, &bytes)
+            .map_err(|source| Failure::Io { what: path.display().to_string(), source }),
+    }
+}
+
+fn list(list: &List<Log>) -> String {
+    let mut table =
+        Table::new(&["NAME", "#LIVE", "#TOTAL", "#PADS", "#LAST", "#BYTES", "#BUDGET", "CREATED", "ID"]);
+    for log in &list.items {
+        table.row([
+            log.name.clone(),
+            log.records_live.to_string(),
+            log.records_total.to_string(),
+            log.records_pad.to_string(),
+            log.last_index.to_string(),
+            log.size.to_string(),
+            format!("{:.2}%", log.budget_used),
+            log.created.map_or_else(String::new, |time| time.to_string()),
+            log.id.clone(),
+        ]);
+    }
+    table.render()
+}

@@ -1,0 +1,49 @@
+//! `mgsctl status`.
+
+use mgs_api::{Client, Status};
+
+use crate::exit::Failure;
+use crate::output::Output;
+use crate::table::Fields;
+
+pub(crate) async fn run(api: &Client, out: &Output) -> Result<(), Failure> {
+    out.document(&api.status().await?, table)
+}
+
+fn table(status: &Status) -> String {
+    let mut fields = Fields::default();
+    fields.add("mgs", format!("{} ({})", status.name, status.mgs_uuid));
+    fields.add("version", &status.version);
+    fields.add("nids", status.nids.join(","));
+    fields.add("ready", if status.ready { "yes" } else { "no" });
+    fields.add_some("why not", status.not_ready.as_ref());
+    fields.add("seq", format!("{} (epoch {})", status.seq, status.epoch));
+    fields.add("started", format!("{} (up {})", status.started, duration(status.uptime)));
+    fields.add("store", format!("{} {} (format {})", status.store.kind, status.store.location, status.store.format));
+    fields.add("file systems", status.fs_count);
+    fields.add("connected nodes", status.client_count);
+    for (name, count) in &status.counters {
+        fields.add(format!("count {name}"), count);
+    }
+    fields.render()
+}
+
+/// Seconds as people say them: `1d 1h 1m 1s`, from the largest unit that is not zero.
+fn duration(seconds: u64) -> String {
+    let units = [(seconds / 86_400, "d"), (seconds / 3_600 % 24, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
+    let shown: Vec<String> = units
+        .iter()
+        .skip_while(|(count, unit)| *count == 0 && *unit != "s")
+        .map(|(count, unit)| format!("{count}{unit}"))
+        .collect();
+    shown.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn durations() {
+        let said = [0, 59, 60, 3_600, 90_061].map(super::duration);
+        assert_eq!(said, ["0s", "59s", "1m 0s", "1h 0m 0s", "1d 1h 1m 1s"]);
+    }
+}
