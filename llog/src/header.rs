@@ -55,15 +55,7 @@ impl Header {
         let raw = |at| le::u32_at(bytes, at).unwrap_or_default();
         let foreign = raw(8) == kind::HEADER.swap_bytes();
         let word = |at| if foreign { raw(at).swap_bytes() } else { raw(at) };
-        let must = |field, found: u32, want: u32, allowed| {
-            let found = format!("{found:#x}");
-            (if found == format!("{want:#x}") {
-                Ok(())
-            } else {
-                Err(Error::Header { field, found, allowed })
-            }) as Result<(), Error>
-        };
-        must("lrh_type", word(8), kind::HEADER, "0x10645539 (is this a configuration log?)")?;
+        must("lrh_type", word(8), kind::HEADER, "0x10645539 (a configuration log)")?;
         must("lrh_len", word(0), 8192, "0x2000")?;
         must("lrt_len", word(8184), 8192, "0x2000")?;
         must("llh_bitmap_offset", word(28), 88, "0x58")?;
@@ -120,4 +112,9 @@ impl Header {
     pub fn is_set(&self, index: u32) -> bool {
         self.bitmap.get(le::index(index / 8)).is_some_and(|byte| byte & (1 << (index % 8)) != 0)
     }
+}
+
+/// Refuses a field that has another value than the only one possible.
+fn must(field: &'static str, found: u32, want: u32, allowed: &'static str) -> Result<(), Error> {
+    if found == want { Ok(()) } else { Err(Error::Header { field, found: format!("{found:#x}"), allowed }) }
 }

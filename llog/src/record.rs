@@ -141,7 +141,7 @@ fn frame(rest: &[u8], at: usize) -> Result<Frame, String> {
         return Err(String::from("a second header inside the log"));
     }
     let size = le::index(len);
-    if !(MIN..=CHUNK).contains(&size) || size % 8 != 0 {
+    if !(MIN..=CHUNK).contains(&size) || !size.is_multiple_of(8) {
         return Err(format!("length is {len}, allowed are multiples of 8 from {MIN} to {CHUNK}"));
     }
     if index == 0 || index > MAX_INDEX {

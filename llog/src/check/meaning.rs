@@ -90,11 +90,7 @@ impl Reader {
         match cfg.command {
             cmd::ATTACH => self.attach(out, index, cfg),
             cmd::SETUP => self.setup(out, index, cfg),
-            cmd::DETACH => {
-                if cfg.dev().and_then(|d| self.devices.remove(d)).is_none() {
-                    out.error(index, "detach of a device that is not attached: readers stop here");
-                }
-            }
+            cmd::DETACH => self.detach(out, index, cfg),
             cmd::ADD_UUID => match cfg.buf_str(1) {
                 None => out.error(index, "add_uuid without node UUID: readers stop here"),
                 Some(_) if cfg.nid == 0 && cfg.buf_str(2).is_none() => {
@@ -102,11 +98,7 @@ impl Reader {
                 }
                 Some(node) => drop(self.nodes.insert(node.to_owned())),
             },
-            cmd::ADD_CONN => {
-                if self.ready(out, index, cfg).is_some() {
-                    self.node(out, index, cfg.buf_str(1));
-                }
-            }
+            cmd::ADD_CONN => self.add_conn(out, index, cfg),
             cmd::LOV_ADD_OBD | cmd::ADD_MDC => self.add_target(out, index, cfg),
             cmd::PARAM => self.param(out, index, cfg),
             cmd::MOUNTOPT => {
@@ -148,6 +140,18 @@ impl Reader {
                 index,
                 format!("device {dev} was attached by record {at} already: readers stop here with -17"),
             );
+        }
+    }
+
+    fn detach(&mut self, out: &mut Findings, index: u32, cfg: &LustreCfg) {
+        if cfg.dev().and_then(|d| self.devices.remove(d)).is_none() {
+            out.error(index, "detach of a device that is not attached: readers stop here");
+        }
+    }
+
+    fn add_conn(&mut self, out: &mut Findings, index: u32, cfg: &LustreCfg) {
+        if self.ready(out, index, cfg).is_some() {
+            self.node(out, index, cfg.buf_str(1));
         }
     }
 

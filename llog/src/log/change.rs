@@ -3,6 +3,7 @@
 use super::Log;
 use crate::record::{self, Frame, HEAD, MAX_INDEX, MIN, TAIL, kind};
 use crate::{CHUNK, Error, LustreCfg, Marker, cmd, lcfg, le};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Where an appended record went.
@@ -81,6 +82,7 @@ impl Log {
         if !self.written && !frames.is_empty() {
             self.timestamp = now;
         }
+        let cancelled: BTreeSet<u32> = cancelled.iter().copied().collect();
         for frame in frames {
             let live = frame.kind != kind::PAD && !cancelled.contains(&frame.index);
             self.push(frame, bytes.get(frame.at..frame.at + frame.len).unwrap_or_default(), live);

@@ -33,7 +33,8 @@ impl Log {
             if frame.foreign {
                 log.foreign = true;
                 let mut native = raw.to_vec();
-                record::swap_order(&mut native, &frame)?;
+                record::swap_order(&mut native, &frame)
+                    .map_err(|e| Error::Record { offset: log.end(), what: e.to_string() })?;
                 log.push(frame, &native, live);
             } else {
                 log.push(frame, raw, live);
