@@ -314,3 +314,69 @@ impl Codec for BarrierLvb {
         w.u64(self.padding);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Order, hex};
+
+    /// Buffer 1 of a CR enqueue of the config of `lustre`.
+    #[test]
+    fn enqueue_example() {
+        let request = LdlmRequest {
+            flags: 0,
+            count: 0,
+            desc: LockDesc {
+                lock_type: PLAIN,
+                resource: ResId::config("lustre", ConfigKind::Config).unwrap(),
+                req_mode: mode::CR,
+                ..LockDesc::default()
+            },
+            handles: vec![0x8877_6655_4433_2211],
+        };
+        let bytes = hex("00 00 00 00 00 00 00 00  0a 00 00 00 00 00 00 00
+            6c 75 73 74 72 65 00 00  00 00 00 00 00 00 00 00
+            00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  10 00 00 00 00 00 00 00
+            00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00
+            11 22 33 44 55 66 77 88  00 00 00 00 00 00 00 00");
+        assert_eq!(request.to_vec(Order::Little), bytes);
+        let read = LdlmRequest::from_slice(&bytes, Order::Little).unwrap();
+        assert_eq!(read, LdlmRequest { handles: vec![0x8877_6655_4433_2211, 0], ..request });
+    }
+
+    #[test]
+    fn resource_names() {
+        for (base, kind, words) in [
+            ("lustre", ConfigKind::Config, [0x6572_7473_756c, 0]),
+            ("lustre", ConfigKind::Recover, [0x6572_7473_756c, 2]),
+            ("lustre", ConfigKind::Barrier, [0x6572_7473_756c, 5]),
+            ("params", ConfigKind::Params, [0x736d_6172_6170, 3]),
+            ("nodemap", ConfigKind::Nodemap, [0x0070_616d_6564_6f6e, 4]),
+        ] {
+            let id = ResId::config(base, kind).unwrap();
+            assert_eq!(id, ResId([words[0], words[1], 0, 0]));
+            assert_eq!(id.parse_config(), Some((base.to_owned(), kind)));
+        }
+    }
+
+    #[test]
+    fn what_is_no_config_name() {
+        for name in ["", "ninebytes", "nul\0"] {
+            assert_eq!(ResId::config(name, ConfigKind::Config), None, "{name:?}");
+        }
+        let lustre = 0x6572_7473_756c;
+        let behind_nul = u64::from_le_bytes(*b"fs\0junk!");
+        let not_text = u64::from_le_bytes([0xff; 8]);
+        for words in [
+            [lustre, 1, 0, 0],
+            [lustre, 6, 0, 0],
+            [lustre, 0, 1, 0],
+            [lustre, 0, 0, 1],
+            [0, 0, 0, 0],
+            [behind_nul, 0, 0, 0],
+            [not_text, 0, 0, 0],
+        ] {
+            assert_eq!(ResId(words).parse_config(), None, "{words:x?}");
+        }
+    }
+}

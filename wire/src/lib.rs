@@ -36,3 +36,13 @@ pub trait Codec: Sized {
         w.into_vec()
     }
 }
+
+/// Bytes of a worked example as the protocol documents print them: hex digits, spaces and bars ignored.
+#[cfg(test)]
+pub(crate) fn hex(text: &str) -> Vec<u8> {
+    let digits: Vec<u32> = text.chars().filter_map(|c| c.to_digit(16)).collect();
+    assert!(
+        digits.len().is_multiple_of(2) && text.chars().all(|c| c.is_ascii_hexdigit() || " |\n".contains(c))
+    );
+    digits.chunks(2).map(|pair| u8::try_from(pair[0] << 4 | pair[1]).unwrap()).collect()
+}

@@ -271,3 +271,89 @@ fn unnamed(addr: &str, numbers: &str) -> Option<Nid> {
     };
     Some(Nid { lnd, net, addr })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Order, hex};
+
+    #[test]
+    fn worked_example() {
+        let nid: Nid = "192.168.1.10@tcp".parse().unwrap();
+        assert_eq!(nid.to_u64(), Some(0x0002_0000_C0A8_010A));
+        assert_eq!(nid.to_u64().unwrap().to_le_bytes(), hex("0a 01 a8 c0 00 00 02 00")[..]);
+        assert_eq!(nid.to_vec(Order::Big), hex("00 02 00 00 c0 a8 01 0a 000000000000000000000000"));
+        assert_eq!(Nid::LOOPBACK.to_u64(), Some(0x0009_0000_0000_0000));
+        assert_eq!(Nid::ANY.to_u64(), Some(u64::MAX));
+        assert_eq!(Nid::ANY.to_vec(Order::Little), [0xff; 20]);
+    }
+
+    #[test]
+    fn text_forms() {
+        for (text, lnd, net, addr) in [
+            ("10.0.0.1@tcp", lnd::TCP, 0, NidAddr::Small(0x0a00_0001)),
+            ("10.0.0.1@tcp1", lnd::TCP, 1, NidAddr::Small(0x0a00_0001)),
+            ("10.0.0.1@o2ib", lnd::O2IB, 0, NidAddr::Small(0x0a00_0001)),
+            ("10.0.0.1@o2ib65535", lnd::O2IB, 65535, NidAddr::Small(0x0a00_0001)),
+            ("10.0.0.1@gip", lnd::GIP, 0, NidAddr::Small(0x0a00_0001)),
+            ("0@lo", lnd::LO, 0, NidAddr::Small(0)),
+            ("27@gni3", lnd::GNI, 3, NidAddr::Small(27)),
+            ("4294967295@ptlf", lnd::PTLF, 0, NidAddr::Small(u32::MAX)),
+            ("5@kfi", lnd::KFI, 0, NidAddr::Small(5)),
+            ("10.0.0.1@efa", lnd::EFA, 0, NidAddr::Small(0x0a00_0001)),
+            ("7@bxi3f12", lnd::BXI3F, 12, NidAddr::Small(7)),
+            ("a000001@<17:3>", lnd::TOFU, 3, NidAddr::Small(0x0a00_0001)),
+            ("<?>", lnd::ANY, 0xffff, NidAddr::Small(u32::MAX)),
+        ] {
+            let nid = Nid { lnd, net, addr };
+            assert_eq!(text.parse(), Ok(nid), "{text}");
+            assert_eq!(nid.to_string(), text);
+        }
+        let v6: Nid = "fd00::12@tcp".parse().unwrap();
+        assert_eq!((v6.is_large(), v6.to_u64(), v6.net_name().as_str()), (true, None, "tcp"));
+        assert_eq!(v6.to_string(), "fd00::12@tcp");
+        assert_eq!(v6, Nid::tcp("fd00::12".parse().unwrap(), 0));
+    }
+
+    #[test]
+    fn shorthands() {
+        let nid: Nid = "10.0.0.1".parse().unwrap();
+        assert_eq!(nid.to_string(), "10.0.0.1@tcp");
+        assert_eq!("10.0.0.1@tcp0".parse(), Ok(nid));
+        assert_eq!("fd00::12".parse::<Nid>().unwrap().to_string(), "fd00::12@tcp");
+    }
+
+    #[test]
+    fn errors_say_what_is_wrong() {
+        for (text, why) in [
+            ("", "address must be"),
+            ("host@tcp", "address must be IPv4"),
+            ("[fd00::12]@tcp", "no brackets"),
+            ("10.0.0.1@", "unknown network"),
+            ("10.0.0.1@eth0", "unknown network"),
+            ("10.0.0.1@tcp65536", "0 to 65535"),
+            ("10.0.0.1@tcp@tcp", "unknown network"),
+            ("10.0.0.1@gni", "decimal number"),
+            ("1@lo", "0@lo"),
+            ("0@lo1", "0@lo"),
+            ("x@<17:3>", "<hex address>"),
+            ("1@<255:3>", "<hex address>"),
+            ("1@<17>", "<hex address>"),
+        ] {
+            let e = text.parse::<Nid>().unwrap_err().to_string();
+            assert!(e.contains(why) && e.contains(&format!("{text:?}")), "{text}: {e}");
+        }
+        let long = "x".repeat(1000).parse::<Nid>().unwrap_err().to_string();
+        assert!(long.len() < 300, "{long}");
+    }
+
+    #[test]
+    fn large_nids_of_unknown_size_are_refused() {
+        for size in [1, 4, 8, 11, 13, 254] {
+            let mut raw = [0; 20];
+            raw[0] = size;
+            raw[1] = lnd::TCP;
+            assert!(Nid::from_slice(&raw, Order::Little).is_err(), "nid_size {size}");
+        }
+    }
+}

@@ -120,3 +120,52 @@ pub fn untouched() -> Vec<Entry> {
 }
 /// `NODEMAP_NOBODY_UID` and its brothers.
 const NOBODY: u32 = 65534;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hex;
+
+    #[test]
+    fn untouched_entries() {
+        let [default, global] = untouched().try_into().unwrap();
+        assert_eq!(default.key[..], hex("00 00 00 10 00 00 00 00"));
+        assert_eq!(&default.rec[..8], b"default\0");
+        assert_eq!(default.rec[17..], hex("b8 04 00 fe ff 00 00 fe ff 00 00 fe ff 00 00"));
+        assert_eq!((global.key[..].to_vec(), global.rec), (hex("00 00 00 f0 00 00 00 00"), [0; 32]));
+    }
+
+    /// The order that `protocol/4` saw: clusters by id, GLOBAL, then by the bytes of the key.
+    #[test]
+    fn delivery_order() {
+        let header = [0; 32];
+        let cluster = |id| Record::Cluster { id, cluster: Cluster::default() };
+        let expected = [
+            cluster(0),
+            cluster(1),
+            cluster(256),
+            Record::Global { is_active: true },
+            Record::Fileset { id: 1, subid: 0x200, header },
+            Record::Fileset { id: 1, subid: 0x300, header },
+            Record::Roles { id: 1, roles: 1, raise_privs: 0, raised: 0 },
+            Record::FilesetPart { id: 1, subid: 0x201, text: header },
+            Record::FilesetPart { id: 1, subid: 0x301, text: header },
+            Record::Capabilities { id: 1, mask: 3, kind: 1 },
+            Record::Range { id: 1, range_id: 1, start: crate::Nid::LOOPBACK, end: crate::Nid::LOOPBACK },
+            Record::IdMap { id: 1, kind: IdKind::Uid, client: 1, fs: 2 },
+        ];
+        let mut entries: Vec<Entry> = expected.iter().rev().map(Record::to_entry).collect();
+        sort_for_delivery(&mut entries);
+        let records: Vec<Record> = entries.iter().map(|e| Record::parse(e).unwrap()).collect();
+        assert_eq!(records, expected);
+    }
+
+    #[test]
+    fn a_reader_always_gets_a_page() {
+        assert_eq!(IndexPage::pages(&[]), [IndexPage::default()]);
+        let entries = vec![untouched()[0]; 103];
+        let pages = IndexPage::pages(&entries);
+        assert_eq!(pages.iter().map(|p| p.entries.len()).collect::<Vec<_>>(), [102, 1]);
+        assert_eq!(pages[0].entries, entries[..102]);
+    }
+}

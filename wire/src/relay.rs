@@ -180,17 +180,177 @@ impl Frame {
     /// to keep within 1 MiB.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut w = Writer::new(Order::Little);
+        w.u32(0);
         self.encode(&mut w);
-        let frame = w.into_vec();
-        let mut w = Writer::new(Order::Little);
-        w.u32(len32(frame.len()));
-        w.put(&frame);
-        w.into_vec()
+        let length = len32(w.len() - 4);
+        let mut bytes = w.into_vec();
+        if let Some(word) = bytes.first_chunk_mut() {
+            *word = length.to_le_bytes();
+        }
+        bytes
     }
     fn decode(bytes: &[u8], payload: impl Fn(&[u8]) -> Bytes) -> Result<Self> {
         let mut r = Reader::new(bytes, Order::Little);
         let frame = fields::decode(&mut r, payload)?;
         fields::end(&r)?;
         Ok(frame)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hex;
+
+    /// Proxy and daemon of different releases meet: these bytes may not change within version 1.
+    #[test]
+    fn version_1_is_these_bytes() {
+        let peer: Nid = "10.0.0.2@tcp".parse().unwrap();
+        let local: Nid = "10.0.0.1@tcp".parse().unwrap();
+        let (nid2, nid1) =
+            ("00 02 0000 0a000002 000000000000000000000000", "00 02 0000 0a000001 000000000000000000000000");
+        let payload = Bytes::from_static(b"MGS");
+        for (frame, bytes) in [
+            (
+                Frame::Hello {
+                    min_version: 1,
+                    max_version: 2,
+                    features: 3,
+                    identity: "p".into(),
+                    nids: vec![local],
+                },
+                format!("26000000 01 0100 0200 0300000000000000 0100 70 0100 {nid1}"),
+            ),
+            (
+                Frame::Welcome {
+                    version: 1,
+                    features: 2,
+                    mgs_uuid: "u".into(),
+                    daemon: "d".into(),
+                    max_inflight: 3,
+                    max_bytes: 4,
+                },
+                "1d000000 02 0100 0200000000000000 0100 75 0100 64 03000000 0400000000000000".into(),
+            ),
+            (
+                Frame::View {
+                    daemons: vec![("a".into(), DaemonState::Draining), (String::new(), DaemonState::Down)],
+                },
+                "0a000000 03 0200 0100 61 01 0000 02".into(),
+            ),
+            (
+                Frame::PeerUp {
+                    slot: 1,
+                    peer,
+                    local,
+                    incarnation: 2,
+                    remote: "r".into(),
+                    gateway: Some(local),
+                },
+                format!("4d000000 04 01000000 {nid2} {nid1} 0200000000000000 0100 72 01 {nid1}"),
+            ),
+            (
+                Frame::PeerUp { slot: 1, peer, local, incarnation: 2, remote: "r".into(), gateway: None },
+                format!("39000000 04 01000000 {nid2} {nid1} 0200000000000000 0100 72 00"),
+            ),
+            (Frame::PeerDown { slot: 1, reason: "é".into() }, "09000000 05 01000000 0200 c3a9".into()),
+            (
+                Frame::Deliver {
+                    slot: 1,
+                    incarnation: 2,
+                    portal: 26,
+                    match_bits: 3,
+                    offset: 4,
+                    payload: payload.clone(),
+                },
+                "20000000 06 01000000 0200000000000000 1a000000 0300000000000000 04000000 4d4753".into(),
+            ),
+            (
+                Frame::Post {
+                    cookie: 1,
+                    peer,
+                    local,
+                    incarnation: 2,
+                    portal: 25,
+                    match_bits: 3,
+                    offset: 224,
+                    want_ack: true,
+                    payload: payload.clone(),
+                },
+                format!(
+                    "4d000000 07 0100000000000000 {nid2} {nid1} 0200000000000000 19000000 0300000000000000 e0000000 01 4d4753"
+                ),
+            ),
+            (
+                Frame::Done { cookie: 1, status: PostStatus::Sent },
+                "0e000000 08 0100000000000000 00 00000000".into(),
+            ),
+            (
+                Frame::Done { cookie: 1, status: PostStatus::Acked(5) },
+                "0e000000 08 0100000000000000 01 05000000".into(),
+            ),
+            (
+                Frame::Done { cookie: 1, status: PostStatus::Unreachable },
+                "0e000000 08 0100000000000000 02 00000000".into(),
+            ),
+            (
+                Frame::Done { cookie: 1, status: PostStatus::Stale },
+                "0e000000 08 0100000000000000 03 00000000".into(),
+            ),
+            (
+                Frame::Fetch {
+                    cookie: 1,
+                    peer,
+                    local,
+                    incarnation: 2,
+                    portal: 33,
+                    match_bits: 3,
+                    length: 64,
+                },
+                format!(
+                    "49000000 09 0100000000000000 {nid2} {nid1} 0200000000000000 21000000 0300000000000000 40000000"
+                ),
+            ),
+            (
+                Frame::Fetched { cookie: 1, payload: Some(payload) },
+                "0d000000 0a 0100000000000000 01 4d4753".into(),
+            ),
+            (Frame::Fetched { cookie: 1, payload: None }, "0a000000 0a 0100000000000000 00".into()),
+            (Frame::Credit { slot: u32::MAX, count: 8 }, "09000000 0b ffffffff 08000000".into()),
+            (Frame::Ping { token: 1 }, "09000000 0c 0100000000000000".into()),
+            (Frame::Pong { token: 1 }, "09000000 0d 0100000000000000".into()),
+            (Frame::Drain, "01000000 0e".into()),
+        ] {
+            let bytes = hex(&bytes);
+            assert_eq!(frame.to_bytes(), bytes, "{frame:?}");
+            assert_eq!(Frame::parse(&bytes), Ok(Some((frame, bytes.len()))));
+        }
+    }
+
+    #[test]
+    fn the_largest_payload_fits() {
+        let peer: Nid = "fd00::2@tcp".parse().unwrap();
+        let frame = Frame::Post {
+            cookie: 1,
+            peer,
+            local: peer,
+            incarnation: 2,
+            portal: 33,
+            match_bits: 3,
+            offset: 0,
+            want_ack: true,
+            payload: vec![7; crate::socklnd::MAX_PAYLOAD].into(),
+        };
+        let mut buf = BytesMut::from(&frame.to_bytes()[..]);
+        assert_eq!(Frame::split(&mut buf), Ok(Some(frame)));
+    }
+
+    #[test]
+    fn text_that_is_too_long_is_cut_between_characters() {
+        let frame = Frame::PeerDown { slot: 0, reason: "é".repeat(40_000) };
+        let Ok(Some((Frame::PeerDown { reason, .. }, _))) = Frame::parse(&frame.to_bytes()) else {
+            panic!("not a PeerDown")
+        };
+        assert_eq!(reason, "é".repeat(32_767));
     }
 }

@@ -225,3 +225,90 @@ pub const fn opcode_name(code: u32) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lnet::{PingNi, feature};
+    use crate::mgs::ConfigBody;
+    use crate::nodemap::untouched;
+
+    fn request(code: u32, buffers: Vec<Bytes>) -> Message {
+        let body = Body { msg_type: msg_type::REQUEST, opc: code, ..Body::default() };
+        Message::new(&body, buffers)
+    }
+
+    #[test]
+    fn the_portal_tells_whose_service_it_is() {
+        let config = ConfigBody { name: "nodemap".into(), ..ConfigBody::default() };
+        let m = request(opc::MGS_CONFIG_READ, vec![one(&config, Order::Little)]).to_bytes();
+        let Ok(Rpc::Request { content, .. }) = Rpc::decode_put(portal::MGS_REQUEST, &m) else {
+            panic!("not a request")
+        };
+        assert_eq!(content, Request::ConfigRead(config));
+        let Ok(Rpc::Request { content, .. }) = Rpc::decode_put(12, &m) else { panic!("not a request") };
+        assert!(matches!(content, Request::Other(buffers) if buffers.len() == 1));
+    }
+
+    #[test]
+    fn surplus_buffers_are_kept() {
+        let mut m = request(opc::OBD_PING, Vec::new());
+        assert!(matches!(
+            Rpc::decode_put(26, &m.to_bytes()),
+            Ok(Rpc::Request { content: Request::Empty, .. })
+        ));
+        m = request(opc::LDLM_CANCEL, vec![vec![0; 104].into(), Bytes::from_static(b"new")]);
+        let rpc = Rpc::decode_put(portal::LDLM_CANCEL_REQUEST, &m.to_bytes()).unwrap();
+        let Rpc::Request { head, content: Request::Cancel(_), .. } = &rpc else { panic!("{rpc:?}") };
+        assert_eq!(head.extra, [&b"new"[..]]);
+        assert_eq!(rpc.to_bytes(), m.to_bytes());
+    }
+
+    #[test]
+    fn what_is_no_message_is_bulk_only_on_foreign_portals() {
+        let data = Bytes::from_static(b"file data of an OST, more than a header long");
+        assert_eq!(Rpc::decode_put(8, &data), Ok(Rpc::Raw(data.clone())));
+        for portal in [0, 15, 16, 17, 18, 25, 26, 33] {
+            assert!(Rpc::decode_put(portal, &data).is_err(), "portal {portal}");
+        }
+    }
+
+    #[test]
+    fn flavors_and_unknown_types_are_refused() {
+        let mut m = request(opc::OBD_PING, Vec::new());
+        m.secflvr = 0x0302_1001;
+        assert!(Rpc::decode_put(26, &m.to_bytes()).is_err());
+        // The sending part is no flavor.
+        m.secflvr = 0x0300_0000;
+        assert!(Rpc::decode_put(26, &m.to_bytes()).is_ok());
+        let m = Message::new(&Body { msg_type: 4714, ..Body::default() }, Vec::new());
+        assert!(Rpc::decode_put(26, &m.to_bytes()).is_err());
+    }
+
+    #[test]
+    fn answers_to_gets() {
+        let list = vec!["10.0.0.1@tcp".to_owned(), "#tcp1".to_owned()];
+        let rpc = Rpc::NidList(list.clone());
+        assert_eq!(Rpc::decode_reply(&rpc.to_bytes()), Ok(rpc));
+        assert_eq!(Rpc::decode_reply(&Bytes::new()), Ok(Rpc::NidList(Vec::new())));
+        let ping = PingInfo {
+            features: feature::NI_STATUS,
+            pid: 12345,
+            nis: vec![PingNi { nid: crate::Nid::LOOPBACK, status: 1, msg_size: 0 }],
+            large: Vec::new(),
+            tail: Vec::new(),
+        };
+        let rpc = Rpc::Ping(ping, Order::Big);
+        assert_eq!(Rpc::decode_reply(&rpc.to_bytes()), Ok(rpc.clone()));
+        // A cut answer is not taken for a list.
+        assert!(Rpc::decode_reply(&rpc.to_bytes().slice(..20)).is_err());
+    }
+
+    #[test]
+    fn bulk_by_its_magic() {
+        let pages = IndexPage::pages(&untouched());
+        let rpc = Rpc::Nodemap(pages);
+        assert_eq!(Rpc::decode_put(33, &rpc.to_bytes()), Ok(rpc));
+        assert_eq!(Rpc::decode_put(33, &Bytes::new()), Ok(Rpc::NidTable(Vec::new(), Order::Little)));
+    }
+}

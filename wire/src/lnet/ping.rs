@@ -149,3 +149,62 @@ fn large_entry(r: &mut Reader<'_>) -> Result<PingNi> {
     nid.iter_mut().zip(raw).for_each(|(to, from)| *to = *from);
     Ok(PingNi { nid: Nid::from_slice(&nid, r.order())?, status, msg_size: 0 })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hex;
+
+    fn mgs() -> PingInfo {
+        let nid = "192.168.1.10@tcp".parse().unwrap();
+        PingInfo {
+            features: feature::NI_STATUS | feature::RTE_DISABLED | feature::MULTI_RAIL,
+            pid: 12345,
+            nis: vec![
+                PingNi { nid: Nid::LOOPBACK, status: 1, msg_size: 0 },
+                PingNi { nid, status: NI_UP, msg_size: 0 },
+            ],
+            large: Vec::new(),
+            tail: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn worked_example() {
+        let bytes = hex("67 6e 69 70 0e 00 00 00 39 30 00 00 02 00 00 00
+            00 00 00 00 00 00 09 00 01 00 00 00 00 00 00 00
+            0a 01 a8 c0 00 00 02 00 de c0 aa 15 00 00 00 00");
+        assert_eq!(mgs().to_bytes(Order::Little), bytes);
+        assert_eq!(PingInfo::decode(&bytes), Ok((mgs(), Order::Little)));
+    }
+
+    #[test]
+    fn large_entries_are_rounded_to_four_and_counted_in_the_first_entry() {
+        let mut info = mgs();
+        info.features |= feature::LARGE_ADDR;
+        let nid = "fd00::12@tcp".parse().unwrap();
+        info.large.push(PingNi { nid, status: NI_DOWN, msg_size: 0 });
+        info.nis[0].msg_size = 72;
+        info.tail = b"news".to_vec();
+        let bytes = info.to_bytes(Order::Little);
+        assert_eq!((info.size(), bytes.len()), (72, 76));
+        assert_eq!(
+            bytes[48..72],
+            hex("ce fa ad de | 0c 02 00 00 fd 00 00 00 00 00 00 00 00 00 00 00 00 00 00 12")
+        );
+        assert_eq!(PingInfo::decode(&bytes), Ok((info, Order::Little)));
+    }
+
+    /// Metadata may be counted in the total; it must not be taken for an address, nor cost the addresses before it.
+    #[test]
+    fn metadata_is_kept_as_it_is() {
+        let mut info = mgs();
+        info.features |= feature::LARGE_ADDR | feature::METADATA;
+        let nid = "fd00::12@tcp".parse().unwrap();
+        info.large.push(PingNi { nid, status: NI_UP, msg_size: 0 });
+        info.tail = vec![1, 0, 0, 0, 99, 9, 9, 9, 9, 9, 9, 9];
+        info.nis[0].msg_size = 84;
+        let bytes = info.to_bytes(Order::Big);
+        assert_eq!(PingInfo::decode(&bytes), Ok((info, Order::Big)));
+    }
+}

@@ -99,3 +99,49 @@ impl Codec for NidTblEntry {
         w.zeros(slack);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Order, hex};
+
+    fn entry(nid_type: u8, nid_size: u8, length: u32) -> NidTblEntry {
+        let nids = vec!["192.168.1.11@tcp".parse().unwrap()];
+        NidTblEntry { version: 3, instance: 5, index: 1, length, target_type: 2, nid_type, nid_size, nids }
+    }
+
+    #[test]
+    fn worked_examples() {
+        let large = hex("03 00 00 00 00 00 00 00 05 00 00 00 01 00 00 00 2c 00 00 00 02 01 14 01
+            00 02 00 00 c0 a8 01 0b 00 00 00 00 00 00 00 00 00 00 00 00");
+        let small = hex("03 00 00 00 00 00 00 00 05 00 00 00 01 00 00 00 20 00 00 00 02 00 08 01
+            0b 01 a8 c0 00 00 02 00");
+        for (value, bytes) in [(entry(1, 20, 44), large), (entry(0, 8, 32), small)] {
+            assert_eq!(value.to_vec(Order::Little), bytes);
+            assert_eq!(NidTblEntry::from_slice(&bytes, Order::Little), Ok(value));
+        }
+    }
+
+    #[test]
+    fn slack_leads_to_the_next_unit() {
+        let mut w = Writer::new(Order::Little);
+        entry(1, 20, 4096).encode(&mut w);
+        entry(1, 20, 44).encode(&mut w);
+        let bytes = w.into_vec();
+        assert_eq!(bytes.len(), 4096 + 44);
+        let all = NidTblEntry::decode_all(&mut Reader::new(&bytes, Order::Little)).unwrap();
+        assert_eq!(all, [entry(1, 20, 4096), entry(1, 20, 44)]);
+    }
+
+    #[test]
+    fn encode_keeps_length_and_count_true() {
+        let large: Nid = "fd00::12@tcp".parse().unwrap();
+        let mut mixed = entry(0, 8, 0);
+        mixed.nids.insert(0, large);
+        let read = NidTblEntry::from_slice(&mixed.to_vec(Order::Little), Order::Little);
+        assert_eq!(read, Ok(entry(0, 8, 32)));
+        let many = NidTblEntry { nids: vec![large; 300], ..entry(1, 20, 0) };
+        let read = NidTblEntry::from_slice(&many.to_vec(Order::Big), Order::Big).unwrap();
+        assert_eq!((read.nids.len(), read.length), (255, 24 + 20 * 255));
+    }
+}

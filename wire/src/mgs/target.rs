@@ -148,3 +148,64 @@ fn entries(what: &'static str, r: &mut Reader<'_>, count: usize) -> Result<Vec<S
     let mut list = r.sub(what, need)?;
     (0..count).map(|_| list.cstr(what, NIDSTR)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hex;
+
+    #[test]
+    fn layout() {
+        let mti = TargetInfo {
+            lustre_ver: 0x0211_3900,
+            stripe_index: 1,
+            config_ver: 2,
+            flags: ldd::SV_TYPE_OST | ldd::OPC_READY,
+            nid_count: 1,
+            instance: 5,
+            fsname: "lustre".into(),
+            svname: "lustre-OST0001".into(),
+            uuid: "lustre-OST0001_UUID".into(),
+            nids: vec![0x0002_0000_c0a8_010b],
+            params: "sys.timeout=100".into(),
+            nidlist: vec!["192.168.1.11@tcp".into()],
+        };
+        let bytes = mti.to_vec(Order::Big);
+        assert_eq!(bytes.len(), 4544 + 64);
+        assert_eq!(bytes[..24], hex("02113900 00000001 00000002 40000002 00000001 00000005"));
+        for (at, text) in [
+            (24, "lustre\0"),
+            (88, "lustre-OST0001\0"),
+            (152, "lustre-OST0001_UUID\0"),
+            (448, "sys.timeout=100\0"),
+            (4544, "192.168.1.11@tcp\0"),
+        ] {
+            assert!(bytes[at..].starts_with(text.as_bytes()), "{text} at {at}");
+        }
+        assert_eq!(bytes[192..208], hex("00020000c0a8010b 0000000000000000"));
+        let read = TargetInfo::from_slice(&bytes, Order::Big).unwrap();
+        let mut nids = mti.nids.clone();
+        nids.resize(32, 0);
+        assert_eq!(read, TargetInfo { nids, ..mti });
+    }
+
+    /// A receiver of the other order swaps the array only when it holds numbers.
+    #[test]
+    fn nids_are_swapped_only_without_large_nid() {
+        let nids = vec![0x0002_0000_c0a8_010b; 32];
+        for (flags, first) in [(0, "00020000c0a8010b"), (ldd::LARGE_NID, "0b01a8c000000200")] {
+            let mti = TargetInfo { flags, nids: nids.clone(), ..TargetInfo::default() };
+            let bytes = mti.to_vec(Order::Big);
+            assert_eq!(bytes[192..200], hex(first));
+            assert_eq!(TargetInfo::from_slice(&bytes, Order::Big), Ok(mti));
+        }
+    }
+
+    /// The 2.17 form of a legacy registration has an empty list behind it.
+    #[test]
+    fn empty_list() {
+        let list = TargetNidList::from_slice(&[0; 8], Order::Little);
+        assert_eq!(list, Ok(TargetNidList::default()));
+        assert_eq!(TargetNidList::default().to_vec(Order::Little), [0; 8]);
+    }
+}

@@ -229,3 +229,48 @@ impl Cluster {
 fn pair(r: &mut Reader<'_>) -> Result<[u32; 2]> {
     Ok([r.u32("nodemap offset")?, r.u32("nodemap offset")?])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each kind comes back, and its fields sit where the layout draws them.
+    #[test]
+    fn every_kind() {
+        let nid: Nid = "10.0.0.1@tcp".parse().unwrap();
+        let text = *b"/sub/dir/with/a/name/of/32/bytes";
+        for (record, key) in [
+            (Record::Roles { id: 7, roles: 1, raise_privs: 2, raised: 3 }, [7, 0, 0, 0x10, 1, 0, 0, 0]),
+            (Record::Offset { id: 7, uid: [1, 2], gid: [3, 4], projid: [5, 6] }, [7, 0, 0, 0x10, 2, 0, 0, 0]),
+            (Record::Capabilities { id: 7, mask: 1 << 40, kind: 2 }, [7, 0, 0, 0x10, 3, 0, 0, 0]),
+            (Record::Fileset { id: 7, subid: 0x200, header: [0; 32] }, [7, 0, 0, 0x10, 0, 2, 0, 0]),
+            (Record::FilesetPart { id: 7, subid: 0x201, text }, [7, 0, 0, 0x10, 1, 2, 0, 0]),
+            (
+                Record::Range { id: 7, range_id: 0x1000_0001, start: nid, end: nid },
+                [7, 0, 0, 0x20, 1, 0, 0, 0x10],
+            ),
+            (
+                Record::IdMap { id: 7, kind: IdKind::Uid, client: 500, fs: 1000 },
+                [7, 0, 0, 0x30, 0xf4, 1, 0, 0],
+            ),
+            (
+                Record::IdMap { id: 7, kind: IdKind::Gid, client: 500, fs: 1000 },
+                [7, 0, 0, 0x40, 0xf4, 1, 0, 0],
+            ),
+            (Record::IdMap { id: 7, kind: IdKind::Projid, client: 1, fs: 9 }, [7, 0, 0, 0x50, 1, 0, 0, 0]),
+            (Record::NidMask { id: 7, range_id: 1, nid, netmask: 24 }, [7, 0, 0, 0x60, 1, 0, 0, 0]),
+            (Record::Global { is_active: true }, [0, 0, 0, 0xf0, 0, 0, 0, 0]),
+        ] {
+            let entry = record.to_entry();
+            assert_eq!(entry.key, key, "{record:?}");
+            assert_eq!(Record::parse(&entry), Ok(record));
+        }
+        let mask = Record::NidMask { id: 7, range_id: 1, nid, netmask: 24 }.to_entry();
+        assert_eq!((mask.rec[4], mask.rec[31]), (10, 24));
+        let unknown = Entry { key: [1, 0, 0, 0x90, 0, 0, 0, 0], rec: [5; 32] };
+        assert_eq!(Record::parse(&unknown), Ok(Record::Other(unknown)));
+        assert_eq!(Record::Other(unknown).to_entry(), unknown);
+        let on = Entry { key: [0, 0, 0, 0xf0, 0, 0, 0, 0], rec: [2; 32] };
+        assert!(Record::parse(&on).is_err());
+    }
+}

@@ -167,3 +167,76 @@ impl ConnectRequest {
         buffers
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hex;
+    use crate::ptlrpc::{Body, connect_flags as f, connect_op, msg_type, opc, version};
+
+    /// MGS_CONNECT of a 2.17 client.
+    #[test]
+    fn worked_example() {
+        let body = Body {
+            msg_type: msg_type::REQUEST,
+            version: version::OBD | version::PTLRPC,
+            opc: opc::MGS_CONNECT,
+            op_flags: connect_op::INITIAL,
+            conn_cnt: 1,
+            ..Body::default()
+        };
+        let connect = ConnectRequest {
+            target: "MGS".into(),
+            client_uuid: "7c0b1a3e-0000-4000-8000-0123456789ab".into(),
+            callback_cookie: 0x1122_3344_5566_7788,
+            data: ConnectData {
+                flags: f::VERSION
+                    | f::MGS_NIDLIST
+                    | f::BARRIER
+                    | f::AT
+                    | f::FULL20
+                    | f::IMP_RECOV
+                    | f::LVB_TYPE
+                    | f::BULK_MBITS
+                    | f::FLAGS2,
+                flags2: f::REP_MBITS | f::LARGE_NID,
+                version: 0x0211_3900,
+                ..ConnectData::default()
+            },
+            sepol: Some(Bytes::new()),
+        };
+        let mut message = Message::new(&body, connect.to_buffers(Order::Little));
+        message.secflvr = 0x0300_0000;
+        message.repsize = 544;
+        let bytes = message.to_bytes();
+        assert_eq!(bytes.len(), 520);
+        assert_eq!(bytes[..16], hex("06 00 00 00   00 00 00 03   d3 0b d0 0b   20 02 00 00"));
+        assert_eq!(
+            bytes[32..56],
+            hex("b8 00 00 00   27 00 00 00   27 00 00 00   08 00 00 00   c0 00 00 00   00 00 00 00")
+        );
+        assert_eq!(bytes[64..76], hex("67 12 00 00 | 03 00 01 00 | fa 00 00 00"));
+        assert!(bytes[240..].starts_with(b"MGS\0") && bytes[280..].starts_with(b"7c0b1a3e-"));
+        assert_eq!(bytes[320..328], hex("88 77 66 55 44 33 22 11"));
+        // As the captures have it.
+        assert_eq!(bytes[328..336], 0xA000_4110_0100_2060_u64.to_le_bytes());
+        assert_eq!(bytes[408..416], 0x1_0010_0000_u64.to_le_bytes());
+        let read = Message::decode(&bytes).unwrap();
+        assert_eq!(read.body(), Ok(body));
+        assert_eq!(ConnectRequest::from_message(&read), Ok(connect));
+    }
+
+    #[test]
+    fn uuid_needs_its_end_but_no_particular_length() {
+        let connect = |uuid: &'static [u8]| {
+            let part = |b| Bytes::from_static(b);
+            let rest = vec![part(b"MGS\0"), part(uuid), part(&[1; 8]), Bytes::from(vec![0; 72])];
+            ConnectRequest::from_message(&Message::new(&Body::default(), rest))
+        };
+        let short = connect(b"uuid\0").unwrap();
+        assert_eq!((short.client_uuid.as_str(), short.sepol), ("uuid", None));
+        for uuid in [&b"no end"[..], b"", b"\xff\0"] {
+            assert!(connect(uuid).is_err(), "{uuid:?}");
+        }
+    }
+}

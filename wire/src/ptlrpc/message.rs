@@ -145,3 +145,43 @@ pub fn early_checksum(body: &[u8]) -> u32 {
         })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hex;
+
+    #[test]
+    fn header_lengths() {
+        assert_eq!([1, 2, 3, 4, 5, 6].map(header_len), [40, 40, 48, 48, 56, 56]);
+    }
+
+    #[test]
+    fn buffers_are_padded_to_eight() {
+        let m = Message { buffers: vec![Bytes::from_static(b"MGS\0"), Bytes::new()], ..header() };
+        let bytes = m.to_bytes();
+        let expected = hex("02000000 00000003 d30bd00b 20020000 00000000 03000000 00000000 00000000
+            04000000 00000000 4d475300 00000000");
+        assert_eq!(bytes, expected);
+        assert_eq!(Message::decode(&bytes), Ok(m));
+    }
+
+    #[test]
+    fn buffers_share_the_memory_of_the_message() {
+        let bytes = Message { buffers: vec![Bytes::from_static(b"MGS\0")], ..header() }.to_bytes();
+        let m = Message::decode(&bytes).unwrap();
+        assert_eq!(m.buffers[0].as_ptr(), bytes[40..].as_ptr());
+    }
+
+    /// The check value of CRC-32, without its final inversion.
+    #[test]
+    fn early_reply_checksum() {
+        assert_eq!(early_checksum(b"123456789"), !0xcbf4_3926);
+        assert_eq!(early_checksum(b""), u32::MAX);
+    }
+
+    fn header() -> Message {
+        let (secflvr, repsize) = (0x0300_0000, 544);
+        Message { secflvr, repsize, cksum: 0, flags: 3, opc: 0, buffers: Vec::new(), order: Order::Little }
+    }
+}

@@ -1,5 +1,6 @@
 //! Fields of the frames, read and written side by side.
 use super::{DaemonState, Frame, MAX_FRAME, PostStatus};
+use crate::cursor::len32;
 use crate::{Codec, Error, Nid, Reader, Result, Writer};
 use bytes::Bytes;
 
@@ -16,12 +17,11 @@ pub(super) fn total(buf: &[u8]) -> Result<Option<usize>> {
 }
 /// Nothing may be left behind the fields.
 pub(super) fn end(r: &Reader<'_>) -> Result<()> {
-    match u64::try_from(r.remaining()) {
-        Ok(0) => Ok(()),
-        left => Err(Error::BadValue {
-            what: "relay frame: bytes behind its fields",
-            got: left.unwrap_or(u64::MAX),
-        }),
+    match r.remaining() {
+        0 => Ok(()),
+        left => {
+            Err(Error::BadValue { what: "relay frame: bytes behind its fields", got: len32(left).into() })
+        }
     }
 }
 

@@ -154,3 +154,60 @@ impl Frame {
         w.into_vec()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hex;
+    use crate::lnet::{Handle, Header, Message};
+
+    /// Step 5 of the first contact of a client: GET to portal 0.
+    #[test]
+    fn ping_example() {
+        let bytes = hex("c1 00 00 00 | 00 00 00 00 | 00 00 00 00 00 00 00 00 | 00 00 00 00 00 00 00 00
+            0a 01 a8 c0 00 00 02 00 | 14 01 a8 c0 00 00 02 00 | 39 30 00 00 | 39 30 00 00 | 02 00 00 00 | 00 00 00 00
+            07 07 07 07 07 07 07 07 07 07 07 07 07 07 07 07 | 00 00 00 00 00 00 00 80 | 00 00 00 00 | 00 00 00 00
+            10 01 00 00 | 00 00 00 00");
+        let header = Header {
+            dest: "192.168.1.10@tcp".parse().unwrap(),
+            src: "192.168.1.20@tcp".parse().unwrap(),
+            dest_pid: 12345,
+            src_pid: 12345,
+            payload_len: 0,
+            msg: Message::Get {
+                ret: Handle([7; 16]),
+                match_bits: lnet::PING_MATCH_BITS,
+                portal: lnet::portal::LNET_RESERVED,
+                src_offset: 0,
+                sink_length: 272,
+            },
+        };
+        let frame = Frame::Lnet(MsgHeader::LNET, header, Bytes::new());
+        assert_eq!(frame.to_bytes(3, Order::Little), bytes);
+        assert_eq!(Frame::parse(&BytesMut::from(&bytes[..]), 3, Order::Little), Ok(Step::Done(frame, 96)));
+    }
+
+    /// The length on the wire is that of the payload, whatever the header said.
+    #[test]
+    fn payload_length_is_written_from_the_payload() {
+        let header = Header {
+            dest: lnet_nid(1),
+            src: lnet_nid(2),
+            dest_pid: 12345,
+            src_pid: 12345,
+            payload_len: 77,
+            msg: Message::Reply { dst: Handle([1; 16]) },
+        };
+        let bytes = Frame::Lnet(MsgHeader::LNET, header, Bytes::from_static(b"four")).to_bytes(4, Order::Big);
+        let Ok(Step::Done(Frame::Lnet(_, got, payload), n)) =
+            Frame::parse(&BytesMut::from(&bytes[..]), 4, Order::Big)
+        else {
+            panic!("not a frame")
+        };
+        assert_eq!((n, got.payload_len, &payload[..]), (24 + 96 + 4, 4, &b"four"[..]));
+    }
+
+    fn lnet_nid(n: u32) -> crate::Nid {
+        crate::Nid::tcp(std::net::Ipv4Addr::from_bits(n).into(), 0)
+    }
+}

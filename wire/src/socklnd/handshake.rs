@@ -265,3 +265,86 @@ impl Hello {
         w.into_vec()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hex;
+    use crate::socklnd::LNET_PID;
+
+    #[test]
+    fn acceptor_example() {
+        let bytes = hex("00 71 ce ac 01 00 00 00 0a 01 a8 c0 00 00 02 00");
+        let request = ConnReq::to("192.168.1.10@tcp".parse().unwrap());
+        assert_eq!(request.to_bytes(Order::Little), bytes);
+        assert_eq!(ConnReq::parse(&bytes), Ok(Step::Done((request, Order::Little), 16)));
+        let large = ConnReq::to("fd00::12@tcp".parse().unwrap());
+        assert_eq!((large.version, large.to_bytes(Order::Big).len()), (2, 28));
+    }
+
+    #[test]
+    fn hello_example() {
+        let bytes = hex("63 69 72 45 03 00 00 00 | 14 01 a8 c0 00 00 02 00 | 0a 01 a8 c0 00 00 02 00 \
+            | 39 30 00 00 | 00 00 00 00 | 88 77 66 55 44 33 22 11 | 00 00 00 00 00 00 00 00 | 01 00 00 00 \
+            | 00 00 00 00");
+        let hello = Hello {
+            version: 3,
+            src_nid: "192.168.1.20@tcp".parse().unwrap(),
+            dst_nid: "192.168.1.10@tcp".parse().unwrap(),
+            src_pid: LNET_PID,
+            dst_pid: 0,
+            src_incarnation: 0x1122_3344_5566_7788,
+            dst_incarnation: 0,
+            ctype: ConnType::Control,
+            ips: Vec::new(),
+        };
+        assert_eq!(hello.to_bytes(Order::Little), bytes);
+        assert_eq!(Hello::parse(&bytes), Ok(Step::Done((hello.clone(), Order::Little), 56)));
+        let v4 = Hello { version: 4, ..hello };
+        assert_eq!(v4.to_bytes(Order::Little).len(), 80);
+    }
+
+    #[test]
+    fn large_nids_force_the_form_that_holds_them() {
+        let nid: Nid = "fd00::12@tcp".parse().unwrap();
+        assert_eq!(
+            ConnReq { version: 1, nid }.to_bytes(Order::Little),
+            ConnReq::to(nid).to_bytes(Order::Little)
+        );
+        let bytes = hex("63 69 72 45 03 00 00 00");
+        assert_eq!(Hello::parse(&bytes), Ok(Step::Need(56)));
+        let hello = Hello {
+            version: 3,
+            src_nid: nid,
+            dst_nid: nid,
+            src_pid: LNET_PID,
+            dst_pid: 0,
+            src_incarnation: 1,
+            dst_incarnation: 0,
+            ctype: ConnType::None,
+            ips: vec![1],
+        };
+        let Ok(Step::Done((sent, _), 80)) = Hello::parse(&hello.to_bytes(Order::Little)) else {
+            panic!("not a V4 HELLO")
+        };
+        assert_eq!(sent, Hello { version: 4, ips: Vec::new(), ..hello });
+    }
+
+    #[test]
+    fn answer_to_an_unknown_version() {
+        assert_eq!(
+            ConnReq::version_answer(Order::Little),
+            hex("00 71 ce ac 01 00 00 00 00 00 00 00 00 00 00 00")
+        );
+    }
+
+    #[test]
+    fn each_end_sees_its_own_type() {
+        for (mine, theirs) in [(0, 0), (1, 1), (2, 3), (3, 2), (u32::MAX, u32::MAX)] {
+            let mine = ConnType::from_u32(mine).unwrap();
+            assert_eq!(mine.inverted().to_u32(), theirs);
+            assert_eq!(mine.inverted().inverted(), mine);
+        }
+        assert_eq!(ConnType::from_u32(4), None);
+    }
+}
