@@ -205,15 +205,55 @@ impl Writer {
             Order::Big => self.put(&v.to_be_bytes()),
         }
     }
-    /// A string in a fixed array of `n` bytes, zero filled; cut so that a NUL always remains.
+    /// A string in a fixed array of `n` bytes, zero filled; cut between characters so that a NUL always remains.
     pub fn cstr(&mut self, text: &str, n: usize) {
-        let raw = text.as_bytes();
-        let cut = raw.len().min(n.saturating_sub(1));
-        self.put(raw.get(..cut).unwrap_or_default());
+        let cut = text.floor_char_boundary(n.saturating_sub(1));
+        self.put(text.get(..cut).unwrap_or_default().as_bytes());
         self.zeros(n - cut);
     }
     /// Zeros up to the next multiple of 8.
     pub fn pad8(&mut self) {
         self.zeros(self.bytes.len().next_multiple_of(8) - self.bytes.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_nothing_that_is_not_there() {
+        let mut r = Reader::new(&[1, 2, 3], Order::Big);
+        assert_eq!(r.u32("word"), Err(Error::Truncated { what: "word", need: 4, have: 3 }));
+        assert_eq!(r.u16("half"), Ok(0x0102));
+        assert!(r.sub("part", 2).is_err() && r.take("part", usize::MAX).is_err());
+        assert_eq!((r.remaining(), r.rest(), r.remaining()), (1, &[3][..], 0));
+    }
+
+    #[test]
+    fn strings_end_at_their_first_nul() {
+        let text = |raw: &[u8], n| Reader::new(raw, Order::Little).cstr("text", n);
+        assert_eq!(text(b"ab\0cd\0", 6), Ok("ab".into()));
+        assert_eq!(text(b"\0", 1), Ok(String::new()));
+        assert_eq!(text(b"\xff\0", 2), Err(Error::BadText { what: "text" }));
+        for (raw, n) in [(&b"abc"[..], 3), (b"", 0)] {
+            assert_eq!(text(raw, n), Err(Error::BadText { what: "text" }));
+        }
+        assert!(matches!(text(b"a\0", 3), Err(Error::Truncated { .. })));
+    }
+
+    #[test]
+    fn strings_are_cut_between_characters() {
+        for (text, n, bytes) in [
+            ("abc", 5, &b"abc\0\0"[..]),
+            ("abc", 3, b"ab\0"),
+            ("aé", 3, b"a\0\0"),
+            ("aé", 4, b"a\xc3\xa9\0"),
+            ("abc", 0, b""),
+        ] {
+            let mut w = Writer::new(Order::Little);
+            w.cstr(text, n);
+            assert_eq!(w.into_vec(), bytes, "{text} in {n}");
+        }
     }
 }

@@ -2,6 +2,15 @@
 //!
 //! Pure: no socket, no clock, no allocation from an unchecked length. Encode stands beside decode; each layout is
 //! drawn above its type with the source it was taken from.
+//!
+//! ```text
+//!  TCP 988   socklnd   ConnReq, Hello, then Frames: a header and an LNet message each
+//!            lnet      Header (ACK, PUT, GET, REPLY), PingInfo; nid: who is who
+//!            ptlrpc    Message in a PUT: Body and further buffers, MGS_CONNECT
+//!            ldlm      locks          mgs  registration, NID table        llog_rpc  reading of logs
+//!            nodemap   index pages    rpc  all of these as one typed value
+//!  proxy     relay     Frames between lnet-proxy and mgsd
+//! ```
 
 pub mod cursor;
 pub mod ldlm;
