@@ -3,7 +3,7 @@
 mod meaning;
 mod structure;
 
-use crate::Log;
+use crate::{Log, text::c::visible};
 use std::fmt;
 
 /// How bad a [`Finding`] is.
@@ -44,12 +44,16 @@ impl fmt::Display for Finding {
 struct Findings(Vec<Finding>);
 
 impl Findings {
-    fn error(&mut self, index: impl Into<Option<u32>>, text: impl Into<String>) {
-        self.0.push(Finding { level: Level::Error, index: index.into(), text: text.into() });
+    fn error(&mut self, index: impl Into<Option<u32>>, text: impl AsRef<str>) {
+        self.add(Level::Error, index.into(), text.as_ref());
     }
 
-    fn warn(&mut self, index: impl Into<Option<u32>>, text: impl Into<String>) {
-        self.0.push(Finding { level: Level::Warning, index: index.into(), text: text.into() });
+    fn warn(&mut self, index: impl Into<Option<u32>>, text: impl AsRef<str>) {
+        self.add(Level::Warning, index.into(), text.as_ref());
+    }
+
+    fn add(&mut self, level: Level, index: Option<u32>, text: &str) {
+        self.0.push(Finding { level, index, text: visible(text).into_owned() });
     }
 }
 

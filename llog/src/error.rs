@@ -32,7 +32,7 @@ pub enum Error {
     /// The payload of a configuration record does not parse.
     #[error("configuration record: {0}")]
     Payload(String),
-    /// A marker does not parse, or a text does not fit in it.
+    /// A name or time does not fit in a marker.
     #[error("marker: {0}")]
     Marker(String),
     /// The log has used up its indices.

@@ -121,7 +121,7 @@ impl LustreCfg {
     /// Tells whether readers would take this record.
     ///
     /// # Errors
-    /// [`Error::TooBig`] for more than 7 buffers, [`Error::Marker`] for a `MARKER` without marker.
+    /// [`Error::TooBig`] for more than 7 buffers, [`Error::Payload`] for a `MARKER` without marker.
     pub fn check(&self) -> Result<(), Error> {
         if self.bufs.len() > MAX_BUFS {
             let what = format!("{} buffers, readers accept at most {MAX_BUFS}", self.bufs.len());

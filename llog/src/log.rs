@@ -12,7 +12,8 @@ use std::sync::Arc;
 
 /// The image of one log file.
 ///
-/// Cheap to clone: all parts are shared, and a change copies only the chunk it touches. The header is not stored but
+/// Cheap to clone: all parts are shared, and the first change after that copies only the chunk it touches, the
+/// bitmap and the list of chunks. The header is not stored but
 /// rendered, so counters can never disagree with the records.
 #[derive(Clone, Debug, Default)]
 pub struct Log {

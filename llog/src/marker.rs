@@ -57,7 +57,7 @@ impl Marker {
     /// characters.
     ///
     /// # Errors
-    /// [`Error::Marker`] on any other length.
+    /// [`Error::Payload`] on any other length.
     pub fn decode(buf: &[u8]) -> Result<Self, Error> {
         let names = names_at(buf.len())?;
         let word = |at| le::u32_at(buf, at).unwrap_or_default();
@@ -129,7 +129,7 @@ impl Marker {
         for (field, text) in [("target name", &self.tgtname), ("comment", &self.comment)] {
             if text.len() >= NAME {
                 return Err(Error::Marker(format!(
-                    "{field} '{text}' has {} bytes, at most 63 fit",
+                    "{field} {text:?} has {} bytes, at most 63 fit",
                     text.len()
                 )));
             }
@@ -167,8 +167,8 @@ fn names_at(len: usize) -> Result<usize, Error> {
     match len {
         LEN => Ok(32),
         LEN_OLD => Ok(24),
-        _ => Err(Error::Marker(format!(
-            "buffer has {len} bytes, a marker has 160 (152 on old 32-bit servers)"
+        _ => Err(Error::Payload(format!(
+            "marker has {len} bytes, a marker has 160 (152 on old 32-bit servers)"
         ))),
     }
 }

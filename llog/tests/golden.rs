@@ -120,12 +120,9 @@ fn llog_print_texts() {
                     "llog_print" => (text::yaml(&log, false, &all), &mut plain),
                     "llog_print --raw" => (text::yaml(&log, true, &all), &mut raw),
                     "llog_info" => {
-                        let logid = printed.lines().next().unwrap_or_default();
-                        let (count, last) = (log.count(), log.last_index());
-                        let text = format!(
-                            "{logid}\nflags:            4 (plain)\nrecords_count:    {count}\nlast_index:       {last}\n"
-                        );
-                        (text, &mut info)
+                        let first = printed.lines().next().unwrap_or_default();
+                        let logid = first.strip_prefix("logid:            ").unwrap_or_default();
+                        (text::info(&log, logid), &mut info)
                     }
                     other => panic!("{what}: unknown command {other}"),
                 };

@@ -26,7 +26,7 @@ impl Log {
     ///
     /// # Errors
     /// [`Error::Full`] past index 64767, [`Error::TooBig`] for a record longer than a chunk or with more than 7
-    /// buffers, [`Error::Marker`] for a `MARKER` without marker.
+    /// buffers, [`Error::Payload`] for a `MARKER` without marker.
     pub fn append(&mut self, rec: &LustreCfg, now: i64) -> Result<Appended, Error> {
         rec.check()?;
         let len = MIN + rec.encoded_len();

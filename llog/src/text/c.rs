@@ -10,7 +10,19 @@ pub(super) fn hex(v: u32, width: usize) -> String {
 
 /// A buffer printed with `%s`.
 pub(super) fn string(buf: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(le::until_nul(buf))
+    match String::from_utf8_lossy(le::until_nul(buf)) {
+        Cow::Borrowed(text) => visible(text),
+        Cow::Owned(text) => Cow::Owned(visible(&text).into_owned()),
+    }
+}
+
+/// Text with control characters as `\x1b`: a record must not forge lines or drive the terminal. No MGS writes them.
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let escaped = |c: char| if c.is_control() { format!("\\x{:02x}", u32::from(c)) } else { c.to_string() };
+    Cow::Owned(text.chars().map(escaped).collect())
 }
 
 /// `ctime` in UTC without the newline: `Sat Nov 21 03:40:26 2026`. Times before 1970 or behind the year 9999 become
@@ -58,6 +70,12 @@ mod tests {
         ] {
             assert_eq!(ctime(seconds), text);
         }
+    }
+
+    #[test]
+    fn control_characters_are_shown() {
+        assert_eq!(string(b"a\n\x1b[2Jb\xff\0rest"), "a\\x0a\\x1b[2Jb\u{fffd}");
+        assert!(matches!(string(b"osc.active=0\0"), Cow::Borrowed("osc.active=0")));
     }
 
     #[test]

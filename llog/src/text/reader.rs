@@ -135,8 +135,8 @@ fn marker(out: &mut String, m: &Marker, skip: &mut bool) {
         m.step.cast_signed(),
         c::hex(m.flags, 4),
         m.version_text(),
-        m.tgtname,
-        m.comment,
+        c::visible(&m.tgtname),
+        c::visible(&m.comment),
         c::ctime(m.createtime)
     );
 }
