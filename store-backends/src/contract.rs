@@ -80,7 +80,7 @@ pub struct RangeReply {
     pub seq: Seq,
 }
 
-/// All hard state of one MGS. The rules are checked by the conformance suite.
+/// All hard state of one MGS. The rules are checked by the module `conformance`.
 ///
 /// A future that is dropped before it is ready may still have its effect; a dropped `commit` is resolved like
 /// [`CommitOutcome::Unknown`].
@@ -97,8 +97,9 @@ pub trait Store: Send + Sync + 'static {
     /// writes `commit/<base + 1>` and `seq`. Durable when [`CommitOutcome::Committed`].
     async fn commit(&self, req: CommitRequest) -> CommitOutcome;
 
-    /// A doorbell: returns once the sequence number is above `after`, at once if it is already. It may ring
-    /// too often; it never misses a commit. What happened is read with [`Store::commits`].
+    /// A doorbell: returns when the sequence number is above `after`, at once if it is already. It may also
+    /// return for no reason, but it never sleeps through a commit. What happened is read with
+    /// [`Store::commits`].
     async fn wait(&self, after: Seq) -> Result<(), StoreError>;
 
     /// Up to `limit` commit records above `after`, dense and in order; a gap is [`StoreError::Corrupt`], never

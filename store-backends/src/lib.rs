@@ -1,7 +1,8 @@
 //! The store contract and its backends.
 //!
 //! A store holds all hard state of one MGS: a flat map from [keys](mod@key) to bytes, and one dense
-//! sequence of commits. [`Store`] is the contract; [`memory`] and [`sqlite`] keep it.
+//! sequence of commits. [`Store`] is the contract; [`memory`] and [`sqlite`] keep it; `conformance`
+//! (the feature of that name) is the suite that every backend must pass.
 //!
 //! ```text
 //!   planner ── CommitRequest{base n} ──► Store ── seq = n+1, commit/<n+1> = record, changes applied
@@ -9,6 +10,8 @@
 //!           ◄── commits(n, limit): dense ─┘   range(prefix): entries + the seq they reflect
 //! ```
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod contract;
 mod error;
 pub mod key;
