@@ -13,6 +13,7 @@ pub struct Target {
     /// File system that it belongs to.
     pub fs: String,
     /// MDT or OST.
+    #[serde(rename = "type")]
     pub kind: TargetKind,
     /// Index, 0 to 65534.
     pub index: u16,

@@ -11,10 +11,23 @@ use crate::{client, fs, generate, log, status, target};
 ///
 /// Exit codes: 0 done; 1 refused or failed, with one line on stderr; 2 usage; 3 daemon unreachable or outcome unknown.
 #[derive(Debug, Parser)]
-#[command(name = "mgsctl", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    name = "mgsctl",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 pub struct Cli {
     /// API of the daemon
-    #[arg(long, global = true, env = "MGSD_API", value_name = "unix:PATH", default_value = mgs_api::DEFAULT_ADDRESS)]
+    #[arg(
+        long,
+        global = true,
+        env = "MGSD_API",
+        hide_env_values = true,
+        value_name = "unix:PATH",
+        default_value = mgs_api::DEFAULT_ADDRESS
+    )]
     api: Address,
 
     /// How to print

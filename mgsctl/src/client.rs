@@ -22,7 +22,8 @@ impl Command {
 }
 
 fn list(list: &List<ClientExport>) -> String {
-    let mut table = Table::new(&["NID", "KIND", "LUSTRE", "#CONN", "#LOCKS", "CONNECTED", "LAST-SEEN", "UUID"]);
+    let mut table =
+        Table::new(&["NID", "KIND", "LUSTRE", "#CONN", "#LOCKS", "CONNECTED", "LAST-SEEN", "UUID"]);
     for client in &list.items {
         table.row([
             client.nid.clone(),

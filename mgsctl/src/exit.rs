@@ -36,9 +36,11 @@ pub(crate) enum Failure {
 impl Failure {
     /// Exit code of the contract.
     fn code(&self) -> u8 {
-        use mgs_api::Error;
+        use mgs_api::{Error, ProblemKind};
         match self {
             Failure::Api(Error::BadAddress(_)) => 2,
+            // The daemon itself does not know how it ended.
+            Failure::Api(Error::Refused(problem)) if problem.kind == ProblemKind::Timeout => 3,
             Failure::Api(Error::Unreachable { .. } | Error::Unknown { .. }) => 3,
             Failure::Api(Error::Refused(_) | Error::Foreign { .. })
             | Failure::Log { .. }

@@ -28,8 +28,9 @@ pub fn man_pages() -> io::Result<Vec<(String, Vec<u8>)>> {
 }
 
 fn add_pages(command: Command, pages: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> {
-    let subcommands: Vec<Command> = command.get_subcommands().filter(|sub| !sub.is_hide_set()).cloned().collect();
-    let man = clap_mangen::Man::new(command);
+    let subcommands: Vec<Command> =
+        command.get_subcommands().filter(|sub| !sub.is_hide_set()).cloned().collect();
+    let man = clap_mangen::Man::new(command).source("mgsd").manual("mgsctl");
     let mut page = Vec::new();
     man.render(&mut page)?;
     pages.push((man.get_filename(), page));

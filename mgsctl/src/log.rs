@@ -27,7 +27,7 @@ pub(crate) enum Command {
         /// The tool whose format is used
         #[arg(long, value_enum, default_value = "yaml")]
         format: Tool,
-        /// Markers and skipped sections too, as lctl llog_print --raw
+        /// Markers and skipped sections too, as lctl llog_print --raw; llog_reader always shows them
         #[arg(long)]
         raw: bool,
         /// First index

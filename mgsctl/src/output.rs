@@ -45,7 +45,9 @@ impl Output {
         };
         let text = match self.format {
             Format::Table => table(document),
-            Format::Json => serde_json::to_string_pretty(document).map_err(|error| unwritable(&error))? + "\n",
+            Format::Json => {
+                serde_json::to_string_pretty(document).map_err(|error| unwritable(&error))? + "\n"
+            }
             Format::Yaml => serde_saphyr::to_string(document).map_err(|error| unwritable(&error))?,
         };
         self.bytes(text.as_bytes())

@@ -19,7 +19,10 @@ fn table(status: &Status) -> String {
     fields.add_some("why not", status.not_ready.as_ref());
     fields.add("seq", format!("{} (epoch {})", status.seq, status.epoch));
     fields.add("started", format!("{} (up {})", status.started, duration(status.uptime)));
-    fields.add("store", format!("{} {} (format {})", status.store.kind, status.store.location, status.store.format));
+    fields.add(
+        "store",
+        format!("{} {} (format {})", status.store.kind, status.store.location, status.store.format),
+    );
     fields.add("file systems", status.fs_count);
     fields.add("connected nodes", status.client_count);
     for (name, count) in &status.counters {
@@ -30,7 +33,8 @@ fn table(status: &Status) -> String {
 
 /// Seconds as people say them: `1d 1h 1m 1s`, from the largest unit that is not zero.
 fn duration(seconds: u64) -> String {
-    let units = [(seconds / 86_400, "d"), (seconds / 3_600 % 24, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
+    let units =
+        [(seconds / 86_400, "d"), (seconds / 3_600 % 24, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
     let shown: Vec<String> = units
         .iter()
         .skip_while(|(count, unit)| *count == 0 && *unit != "s")

@@ -18,13 +18,20 @@ impl Table {
 
     /// Adds a row. An empty cell is shown as `-`, so that every line has the same number of words.
     pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.rows.push(cells.iter().map(|cell| if cell.is_empty() { "-".to_owned() } else { one_line(cell) }).collect());
+        self.rows.push(
+            cells.iter().map(|cell| if cell.is_empty() { "-".to_owned() } else { one_line(cell) }).collect(),
+        );
     }
 
     /// The text, a line per row.
     pub(crate) fn render(&self) -> String {
         let width = |column: usize| {
-            self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+            self.rows
+                .iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.chars().count())
+                .max()
+                .unwrap_or(0)
         };
         let columns: Vec<(usize, bool)> =
             self.numeric.iter().enumerate().map(|(column, numeric)| (width(column), *numeric)).collect();
@@ -33,9 +40,11 @@ impl Table {
             let cells: Vec<String> = row
                 .iter()
                 .zip(&columns)
-                .map(|(cell, (width, numeric))| {
-                    if *numeric { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
-                })
+                .map(
+                    |(cell, (width, numeric))| {
+                        if *numeric { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
+                    },
+                )
                 .collect();
             text.push_str(cells.join("  ").trim_end());
             text.push('\n');

@@ -141,7 +141,11 @@ impl UnixApi {
             tokio::select! {
                 biased;
                 () = &mut shutdown => break,
-                Some(_) = connections.join_next(), if !connections.is_empty() => {}
+                Some(ended) = connections.join_next(), if !connections.is_empty() => {
+                    if let Err(error) = ended {
+                        tracing::error!(%error, "API handler failed");
+                    }
+                }
                 (place, accepted) = accepted => match accepted {
                     Ok((stream, _)) => {
                         let router = router.clone();

@@ -76,9 +76,15 @@ async fn a_request_under_way_is_answered_at_shutdown() {
     let api = daemon.client().await;
     let asked = tokio::spawn(async move { api.status().await });
     gate.entered.notified().await;
-    let (path, stopped) = (daemon.path(), daemon.stop());
+    let path = daemon.path();
+    daemon.stop.send(()).unwrap();
+    // The name goes first: from here on the daemon takes no new request.
+    while path.exists() {
+        tokio::task::yield_now().await;
+    }
+    assert!(!daemon.served.is_finished() && !asked.is_finished());
     gate.leave.notify_one();
-    stopped.await;
+    daemon.served.await.unwrap();
     assert_eq!(asked.await.unwrap().unwrap(), fake::status());
     let error = Client::connect(&format!("unix:{}", path.display())).await.unwrap_err();
     assert!(matches!(error, Error::Unreachable { .. }), "{error}");

@@ -1,0 +1,116 @@
+//! Every command in every format, as people would see it. `MGSD_BLESS=1 cargo test -p mgsctl` writes the files.
+
+use super::*;
+
+/// Runs the commands and compares what they print with `tests/snapshots/<name>.txt`.
+fn transcript(name: &str, commands: &[&str]) {
+    let daemon = Daemon::start(Fake::default());
+    let mut fresh = String::new();
+    for command in commands {
+        let args: Vec<&str> = command.split(' ').collect();
+        let Output { status, stdout, stderr } = daemon.run(&args);
+        fresh.push_str(&format!("$ mgsctl {command}\n{}{}", text(&stdout), text(&stderr)));
+        fresh.push_str(&format!("[exit {}]\n\n", status.code().unwrap()));
+    }
+    let path = format!("{}/tests/snapshots/{name}.txt", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("MGSD_BLESS").is_some() {
+        std::fs::write(&path, &fresh).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap();
+    assert!(kept == fresh, "{path} differs (MGSD_BLESS=1 rewrites it); now it is\n{fresh}");
+}
+
+#[test]
+fn status() {
+    transcript("status", &["status", "status --output json", "status --output yaml"]);
+}
+
+#[test]
+fn fs() {
+    transcript(
+        "fs",
+        &[
+            "fs list",
+            "fs list --output json",
+            "fs list --output yaml",
+            "fs show testfs",
+            "fs show testfs --output json",
+            "fs show testfs --output yaml",
+            "fs show tesfs",
+        ],
+    );
+}
+
+#[test]
+fn target() {
+    transcript(
+        "target",
+        &[
+            "target list",
+            "target list --fs testfs",
+            "target list --fs scratch --output json",
+            "target list --fs scratch --output yaml",
+            "target show testfs-OST000a",
+            "target show testfs-OST000a --output json",
+            "target show testfs-OST000a --output yaml",
+            "target list --fs tesfs",
+            "target show testfs-OST0000",
+        ],
+    );
+}
+
+#[test]
+fn client() {
+    transcript("client", &["client list", "client list --output json", "client list --output yaml"]);
+}
+
+#[test]
+fn log() {
+    transcript(
+        "log",
+        &[
+            "log list",
+            "log list --fs scratch",
+            "log list --fs testfs --output json",
+            "log list --fs testfs --output yaml",
+            "log print testfs-client --start 1 --end 7",
+            "log print testfs-client --raw --end 3",
+            "log print testfs-client --format reader --start 54",
+            "log print testfs-client --end 1 --output json",
+            "log print testfs-client --start 50 --end 51 --output yaml",
+            "log print params",
+            "log print nosuch",
+            "log print damaged",
+            "log print unready",
+            "log export nosuch",
+        ],
+    );
+}
+
+/// YAML says what JSON says, also for texts that nodes made up.
+#[test]
+fn yaml_equals_json() {
+    let daemon = Daemon::start(Fake::default());
+    for command in ["status", "fs list", "target list", "client list", "log list", "log print testfs-client"]
+    {
+        let print = |format| {
+            let args: Vec<&str> = command.split(' ').chain(["--output", format]).collect();
+            daemon.stdout(&args)
+        };
+        let json: serde_json::Value = serde_json::from_str(&print("json")).unwrap();
+        let yaml: serde_json::Value = serde_saphyr::from_str(&print("yaml")).unwrap();
+        assert_eq!(json, yaml, "{command}");
+    }
+}
+
+/// The JSON of a command is the document of the API.
+#[test]
+fn json_is_the_document_of_the_api() {
+    let daemon = Daemon::start(Fake::default());
+    let status: mgs_api::Status =
+        serde_json::from_str(&daemon.stdout(&["status", "--output", "json"])).unwrap();
+    assert_eq!(status, fake::status());
+    let list: mgs_api::List<mgs_api::ClientExport> =
+        serde_json::from_str(&daemon.stdout(&["client", "list", "--output", "json"])).unwrap();
+    assert_eq!(list, daemon.runtime.block_on(Fake::default().clients()).unwrap());
+}
