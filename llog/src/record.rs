@@ -96,7 +96,8 @@ pub(crate) fn write(out: &mut Vec<u8>, kind: u32, index: u32, payload: &[u8]) ->
 }
 
 /// Cuts `bytes`, which lie at file offset `offset`, into records and checks every frame: type, length, copy in the
-/// tail, no record across a chunk boundary, indices rising from above `last`. Where `dense`, they rise by one.
+/// tail, no record across a chunk boundary or leaving a
+/// hole that nothing fits, indices rising from above `last`. Where `dense`, they rise by one.
 pub(crate) fn scan(bytes: &[u8], offset: u64, last: u32, dense: bool) -> Result<Vec<Frame>, Error> {
     let mut out = Vec::new();
     let mut at = 0;
@@ -109,6 +110,10 @@ pub(crate) fn scan(bytes: &[u8], offset: u64, last: u32, dense: bool) -> Result<
         let in_chunk = usize::try_from(here % 8192).unwrap_or_default();
         if in_chunk + frame.len > CHUNK {
             return Err(fail(format!("length {} reaches over the end of its 8192-byte chunk", frame.len)));
+        }
+        let hole = CHUNK - in_chunk - frame.len;
+        if hole != 0 && hole < MIN {
+            return Err(fail(format!("leaves {hole} bytes of its chunk, fewer than any record has")));
         }
         if frame.kind == kind::PAD && in_chunk + frame.len != CHUNK {
             return Err(fail(format!(

@@ -33,6 +33,12 @@ impl Log {
         if len > CHUNK {
             return Err(Error::TooBig { what: format!("{len} bytes, a record has at most {CHUNK}") });
         }
+        if len != CHUNK && len > CHUNK - MIN {
+            // It would leave a hole that no padding fits, wherever it is put.
+            return Err(Error::TooBig {
+                what: format!("{len} bytes: {} or exactly {CHUNK} fit", CHUNK - MIN),
+            });
+        }
         let used = self.chunks.last().map_or(CHUNK, |c| c.bytes.len());
         let left = if used == CHUNK { CHUNK } else { CHUNK - used };
         let pad = (left != len && left < len + MIN).then_some(left);
