@@ -138,6 +138,11 @@ impl Proxy {
         self.peers.values().filter(|p| !p.conns.is_empty()).count()
     }
 
+    /// Bytes held now: of incomplete messages, towards the daemon, towards peers.
+    pub fn held_bytes(&self) -> usize {
+        self.partial_bytes + self.inbound_bytes + self.outbound_bytes
+    }
+
     pub(crate) fn insert(&mut self, conn: Conn) -> ConnId {
         let id = ConnId(self.next_conn);
         self.next_conn += 1;

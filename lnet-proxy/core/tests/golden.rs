@@ -1,5 +1,11 @@
 //! What real kernel peers sent to a kernel MGS, fed into the proxy.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::cast_possible_truncation, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    missing_docs
+)]
 
 mod net;
 
@@ -67,8 +73,11 @@ fn scan(c: &Connection, all: &mut Session) {
 
 fn replay(name: &str) -> (Net, Session) {
     let file = capture::vectors_dir().join("captures").join(name);
-    let connections: Vec<_> =
-        capture::load(&file).unwrap().into_iter().filter(|c| c.server.ip().to_string() == "10.77.0.2").collect();
+    let connections: Vec<_> = capture::load(&file)
+        .unwrap()
+        .into_iter()
+        .filter(|c| c.server.ip().to_string() == "10.77.0.2")
+        .collect();
     let mut all = Session {
         pieces: vec![],
         expected: vec![],
@@ -114,18 +123,31 @@ fn check(name: &str) -> Counters {
         .relay
         .iter()
         .filter_map(|f| match f {
-            Frame::Deliver { portal, match_bits, payload, .. } => Some((*match_bits, *portal, payload.to_vec())),
+            Frame::Deliver { portal, match_bits, payload, .. } => {
+                Some((*match_bits, *portal, payload.to_vec()))
+            }
             _ => None,
         })
         .collect();
-    let expected: Vec<_> = expected.into_iter().map(|(_, bits, portal, payload)| (bits, portal, payload)).collect();
+    let expected: Vec<_> =
+        expected.into_iter().map(|(_, bits, portal, payload)| (bits, portal, payload)).collect();
     assert_eq!(delivered.len(), expected.len(), "{name}");
     assert!(delivered == expected, "{name}: another order or content");
     let c = net.proxy.counters();
-    assert_eq!((c.messages_in, c.pings, c.pushes, c.keepalives), (all.messages, all.pings, all.pushes, all.keepalives));
+    assert_eq!(
+        (c.messages_in, c.pings, c.pushes, c.keepalives),
+        (all.messages, all.pings, all.pushes, all.keepalives)
+    );
     assert_eq!(c.answers_unexpected, all.answers, "answers to what the kernel MGS asked");
-    assert_eq!((c.malformed, c.misbehaved, c.timed_out, c.refused, c.limit_closed), (0, 0, 0, 0, 0), "{name}");
-    assert_eq!((c.dropped_portal, c.dropped_foreign, c.dropped_no_daemon, c.dropped_inbound_full), (0, 0, 0, 0));
+    assert_eq!(
+        (c.malformed, c.misbehaved, c.timed_out, c.refused, c.limit_closed),
+        (0, 0, 0, 0, 0),
+        "{name}"
+    );
+    assert_eq!(
+        (c.dropped_portal, c.dropped_foreign, c.dropped_no_daemon, c.dropped_inbound_full),
+        (0, 0, 0, 0)
+    );
     let trouble: Vec<_> = net.events.iter().filter(|e| matches!(e, Event::Trouble { .. })).collect();
     assert!(trouble.is_empty(), "{name}: {trouble:?}");
     c

@@ -1,5 +1,11 @@
 //! First contact and everything that may go wrong with it.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::cast_possible_truncation, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    missing_docs
+)]
 
 mod net;
 
@@ -172,7 +178,9 @@ fn hellos_that_are_refused() {
     let (answer, error) = refused_at_hello(&hex("63 69 72 45 09 00 00 00"));
     let Step::Done((ours, _), _) = Hello::parse(&answer).unwrap() else { panic!("no refusal: {error}") };
     assert_eq!((ours.version, ours.ctype, ours.src_nid), (3, ConnType::None, mgs()));
-    assert!(matches!(refused_at_hello(b"nonsense"), (a, Error::Malformed { part: "HELLO", .. }) if a.is_empty()));
+    assert!(
+        matches!(refused_at_hello(b"nonsense"), (a, Error::Malformed { part: "HELLO", .. }) if a.is_empty())
+    );
 }
 
 #[test]

@@ -1,5 +1,11 @@
 //! Messages of an open connection: ping, push, deliveries, acknowledgements, rules that close.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::cast_possible_truncation, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    missing_docs
+)]
 
 mod net;
 
@@ -29,7 +35,10 @@ fn replies(net: &mut Net, conn: ConnId) -> Vec<Bytes> {
     let found = net.messages(conn).into_iter().map(|frame| match frame {
         SockFrame::Lnet(_, header, payload) => {
             assert_eq!(header.msg, Message::Reply { dst: HANDLE });
-            assert_eq!((header.dest, header.src, header.dest_pid, header.src_pid), (client(), mgs(), 12345, 12345));
+            assert_eq!(
+                (header.dest, header.src, header.dest_pid, header.src_pid),
+                (client(), mgs(), 12345, 12345)
+            );
             payload
         }
         SockFrame::Noop(_) => panic!("NOOP"),

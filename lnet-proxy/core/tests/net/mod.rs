@@ -129,7 +129,9 @@ impl Net {
         self.bytes(conn, &ConnReq { version: 1, nid: mgs() }.to_bytes(Order::Little));
         self.bytes(conn, &hello(peer, incarnation, ctype).to_bytes(Order::Little));
         let answer = self.take(conn);
-        let Step::Done((ours, _), taken) = Hello::parse(&answer).unwrap() else { panic!("no HELLO: {answer:?}") };
+        let Step::Done((ours, _), taken) = Hello::parse(&answer).unwrap() else {
+            panic!("no HELLO: {answer:?}")
+        };
         assert_eq!(ours.ctype, ctype.inverted());
         assert_eq!((ours.src_nid, ours.dst_nid), (mgs(), peer));
         // What had waited for the connection follows.
@@ -228,7 +230,10 @@ pub fn post(cookie: u64, incarnation: u64, want_ack: bool, payload: &[u8]) -> Fr
 
 /// From text as it stands in the protocol documents.
 pub fn hex(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> =
-        text.chars().filter(|c| !c.is_whitespace() && *c != '|').map(|c| c.to_digit(16).unwrap() as u8).collect();
+    let digits: Vec<u8> = text
+        .chars()
+        .filter(|c| !c.is_whitespace() && *c != '|')
+        .map(|c| c.to_digit(16).unwrap() as u8)
+        .collect();
     digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
 }
