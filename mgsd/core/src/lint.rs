@@ -4,7 +4,7 @@
 use crate::engine::{Answer, Request};
 use crate::model::View;
 use crate::model::keys::Key;
-use crate::model::logs::Segment;
+use crate::model::logs::{FIRST, Segment};
 use crate::model::tx::Changes;
 use bytes::Bytes;
 use llog::lcfg::{LustreCfg, cmd};
@@ -157,6 +157,12 @@ pub fn changes(view: &View, changes: &Changes) -> Result<(), Violation> {
         records(log, &segment.bytes, containers, first)?;
     }
     Ok(())
+}
+
+/// Checks every log of a view; one line for each that cannot be executed.
+pub fn view(view: &View) -> Vec<String> {
+    let walked = view.logs.iter().map(|(name, entry)| records(name, &entry.log.bytes_from(FIRST), BTreeSet::new(), 1));
+    walked.filter_map(Result::err).map(|violation| violation.to_string()).collect()
 }
 
 /// LOV, LMV and targets that a log sets up: they stand in its first chunk.

@@ -1,0 +1,194 @@
+//! Configuration: command line over file. Parsed once into one typed struct.
+
+use clap::Parser;
+use serde::Deserialize;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use wire::Nid;
+
+/// The userspace Lustre MGS.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "mgsd", version, max_term_width = 100)]
+pub struct Arguments {
+    #[command(flatten)]
+    options: Options,
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Things to do instead of serving.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum Command {
+    /// Check the store: pages, checksums, the commit chain, and that every log can be executed.
+    Check,
+}
+
+#[derive(Clone, Debug, Default, clap::Args)]
+struct Options {
+    /// Configuration file (TOML); options on the command line win.
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    /// Directory of the store; made when absent.
+    #[arg(long, value_name = "DIR", global = true)]
+    data: Option<PathBuf>,
+    /// NIDs of this MGS, such as 10.0.0.1@tcp.
+    #[arg(long, value_name = "NID", value_delimiter = ',')]
+    nid: Vec<Nid>,
+    /// Port for LNet. Real nodes always dial 988: NIDs carry no port [default: 988].
+    #[arg(long)]
+    port: Option<u16>,
+    /// Addresses to listen on for LNet [default: the address of each NID].
+    #[arg(long, value_name = "ADDR", value_delimiter = ',')]
+    bind: Vec<IpAddr>,
+    /// Socket of the HTTP API, as unix:PATH [default: unix:DIR/api.sock].
+    #[arg(long, value_name = "unix:PATH", value_parser = unix_path)]
+    api: Option<PathBuf>,
+    /// Serve lnet-proxy processes on this socket instead of listening for LNet here.
+    #[arg(long, value_name = "unix:PATH", value_parser = unix_path)]
+    relay: Option<PathBuf>,
+}
+
+/// The file: the same words.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    data: Option<PathBuf>,
+    #[serde(default)]
+    nid: Vec<String>,
+    port: Option<u16>,
+    #[serde(default)]
+    bind: Vec<IpAddr>,
+    api: Option<String>,
+    relay: Option<String>,
+    /// Seconds that a file system stays in `startup` after the MGS started.
+    ir_timeout: Option<u64>,
+}
+
+/// What the daemon runs with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Directory of the store.
+    pub data: PathBuf,
+    /// NIDs; the first is shown.
+    pub nids: Vec<Nid>,
+    /// Port for LNet; `None`: 988, or a high port for simulated nodes where that cannot be had.
+    pub port: Option<u16>,
+    /// Addresses to listen on; empty: those of the NIDs.
+    pub bind: Vec<IpAddr>,
+    /// Socket of the HTTP API.
+    pub api: PathBuf,
+    /// Socket for proxies that run on their own.
+    pub relay: Option<PathBuf>,
+    /// Time of `startup`.
+    pub ir_timeout: Duration,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("configuration {}: {error}", path.display())]
+    Read {
+        /// File.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The file says something that is not known.
+    #[error("configuration {}: {what}", path.display())]
+    Parse {
+        /// File.
+        path: PathBuf,
+        /// Where and what.
+        what: String,
+    },
+    /// Something is missing.
+    #[error("{0}")]
+    Missing(&'static str),
+}
+
+fn unix_path(text: &str) -> Result<PathBuf, String> {
+    match text.strip_prefix("unix:") {
+        Some(path) if !path.is_empty() => Ok(PathBuf::from(path)),
+        _ => Err("expected unix:PATH, such as unix:/run/mgsd/api.sock".to_owned()),
+    }
+}
+
+impl Config {
+    /// Puts command line and file together.
+    pub fn new(arguments: &Arguments) -> Result<Self, ConfigError> {
+        let options = arguments.options.clone();
+        let file = match &options.config {
+            Some(path) => read(path)?,
+            None => File::default(),
+        };
+        let bad = |what: String| ConfigError::Parse { path: options.config.clone().unwrap_or_default(), what };
+        let socket = |name: &str, text: Option<&String>| {
+            text.map(|t| unix_path(t).map_err(|e| bad(format!("{name} = \"{t}\": {e}")))).transpose()
+        };
+        let data = options.data.or(file.data).ok_or(ConfigError::Missing(
+            "no data directory: say --data DIR, or data = \"DIR\" in the configuration file",
+        ))?;
+        let mut nids = options.nid;
+        if nids.is_empty() {
+            for text in &file.nid {
+                nids.push(text.parse().map_err(|_| bad(format!("nid \"{text}\" is not a NID, such as 10.0.0.1@tcp")))?);
+            }
+        }
+        if nids.is_empty() && arguments.command.is_none() {
+            return Err(ConfigError::Missing(
+                "no NID: say --nid 10.0.0.1@tcp, or nid = [\"10.0.0.1@tcp\"] in the configuration file",
+            ));
+        }
+        Ok(Self {
+            api: options.api.or(socket("api", file.api.as_ref())?).unwrap_or_else(|| data.join("api.sock")),
+            relay: options.relay.or(socket("relay", file.relay.as_ref())?),
+            data,
+            nids,
+            port: options.port.or(file.port),
+            bind: if options.bind.is_empty() { file.bind } else { options.bind },
+            ir_timeout: Duration::from_secs(file.ir_timeout.unwrap_or(400)),
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<File, ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Read { path: path.to_owned(), error })?;
+    toml::from_str(&text).map_err(|e| ConfigError::Parse { path: path.to_owned(), what: e.to_string().trim().to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(args: &[&str]) -> Result<Config, ConfigError> {
+        Config::new(&Arguments::try_parse_from(std::iter::once("mgsd").chain(args.iter().copied())).unwrap())
+    }
+
+    #[test]
+    fn command_line_wins_over_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("mgsd.toml");
+        std::fs::write(&file, "data = \"/a\"\nnid = [\"10.0.0.1@tcp\"]\nport = 1\napi = \"unix:/x\"\nir_timeout = 30\n")
+            .unwrap();
+        let c = config(&["--config", file.to_str().unwrap(), "--port", "988"]).unwrap();
+        assert_eq!((c.port, c.api.to_str(), c.ir_timeout.as_secs()), (Some(988), Some("/x"), 30));
+        assert_eq!(c.nids, ["10.0.0.1@tcp".parse().unwrap()]);
+    }
+
+    #[test]
+    fn errors_name_what_is_wrong() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("mgsd.toml");
+        for (text, part) in [("dta = 1", "dta"), ("data=\"/a\"\nnid = [\"x@y\"]", "x@y"), ("api = \"tcp:1\"", "unix:PATH")] {
+            std::fs::write(&file, text).unwrap();
+            let error = config(&["--config", file.to_str().unwrap()]).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
+        assert!(config(&["--data", "/d"]).unwrap_err().to_string().contains("--nid"));
+        assert!(config(&["check"]).unwrap_err().to_string().contains("--data"));
+        assert!(config(&["check", "--data", "/d"]).is_ok());
+    }
+}

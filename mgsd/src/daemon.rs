@@ -1,0 +1,189 @@
+//! Puts the parts together and runs them until a signal comes.
+
+use crate::banner::{self, LNET_PORT};
+use crate::config::Config;
+use crate::drive::{self, DriveError, Handle, Identity};
+use crate::http;
+use lnet_proxy::link::{FrameLink, RelayListener};
+use lnet_proxy::{BindError, Link, link};
+use mgs_api::StoreInfo;
+use mgs_core::lint;
+use mgs_core::model::View;
+use std::future::Future;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+use store_backends::sqlite::SqliteStore;
+use store_backends::{Store, StoreError};
+
+/// Why the daemon does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// The data directory cannot be made.
+    #[error("data directory {}: {error}", path.display())]
+    Data {
+        /// Directory.
+        path: std::path::PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The engine cannot start, or had to stop.
+    #[error(transparent)]
+    Drive(#[from] DriveError),
+    /// LNet cannot listen.
+    #[error(transparent)]
+    Listen(#[from] BindError),
+    /// The API cannot listen.
+    #[error(transparent)]
+    Api(#[from] http::BindError),
+    /// The relay socket cannot be opened.
+    #[error("relay socket {}: {error}", path.display())]
+    Relay {
+        /// Socket.
+        path: std::path::PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+}
+
+/// What runs, for those who start it in their own process.
+pub struct Running {
+    /// Addresses that LNet listens on; empty with a relay socket.
+    pub addresses: Vec<SocketAddr>,
+    /// UUID of the MGS.
+    pub uuid: String,
+}
+
+/// Serves until `stop` is done. `ready` is called once everything listens.
+///
+/// # Errors
+/// Whatever keeps it from starting, or from going on.
+pub async fn serve(
+    config: Config,
+    ready: impl FnOnce(&Running),
+    stop: impl Future<Output = ()>,
+) -> Result<(), DaemonError> {
+    let data = |error| DaemonError::Data { path: config.data.clone(), error };
+    std::fs::create_dir_all(&config.data).map_err(data)?;
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.data)?);
+    #[allow(clippy::disallowed_methods)] // the rim: here the clock is read
+    let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let identity = Identity {
+        nids: config.nids.iter().map(ToString::to_string).collect(),
+        store: StoreInfo { kind: "sqlite".to_owned(), location: store.describe(), format: 1 },
+        started,
+    };
+    let engine = mgs_core::engine::Config { ir_timeout: config.ir_timeout };
+    let (driver, handle) = drive::start(engine, store, identity).await?;
+    let mut driver = tokio::spawn(driver.run());
+    let api = http::UnixApi::bind(&config.api).await?;
+
+    let mut addresses = Vec::new();
+    let mut proxy = None;
+    match &config.relay {
+        Some(path) => {
+            let relay = |error| DaemonError::Relay { path: path.clone(), error };
+            let listener = RelayListener::bind(path).await.map_err(relay)?;
+            tokio::spawn(serve_relay(listener, handle.clone()));
+        }
+        None => {
+            let (spawned, near) = spawn_proxy(&config)?;
+            addresses.clone_from(&spawned.addresses);
+            proxy = Some(spawned);
+            let handle = handle.clone();
+            tokio::spawn(async move { handle.serve_link(near).await });
+        }
+    }
+    let uuid = match http::Mgs::status(&handle).await {
+        Ok(status) => status.mgs_uuid,
+        Err(_) => String::new(),
+    };
+    ready(&Running { addresses, uuid });
+
+    tokio::pin!(stop);
+    let (quit, quitting) = tokio::sync::oneshot::channel::<()>();
+    let router = http::router(Arc::new(handle));
+    let api = tokio::spawn(api.serve(router, async {
+        let _ = quitting.await; // dropped counts as said
+    }));
+    let result = tokio::select! {
+        () = &mut stop => Ok(()),
+        ended = &mut driver => match ended {
+            Ok(Err(error)) => Err(error.into()),
+            Ok(Ok(())) => Ok(()),
+            Err(panic) => Err(DriveError::View(format!("the engine's task ended: {panic}")).into()),
+        },
+    };
+    drop(quit);
+    if let Some(proxy) = proxy {
+        proxy.shutdown().await;
+    }
+    let _ = api.await; // it ends in any case
+    result
+}
+
+/// The proxy in this process, and our end of its link. Port 988 unless another was asked for; where that cannot be
+/// had, a high port, which only simulated nodes can use.
+fn spawn_proxy(config: &Config) -> Result<(lnet_proxy::Handle, FrameLink), BindError> {
+    let spawn = |port: u16| {
+        let mut proxy = lnet_proxy::Config::new(config.nids.clone()).with_port(port);
+        proxy.bind = config.bind.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
+        proxy.core.identity = format!("mgsd pid {}", std::process::id());
+        let (near, far) = link::pair();
+        lnet_proxy::spawn(proxy, Link::Memory(far)).map(|handle| (handle, near))
+    };
+    match spawn(config.port.unwrap_or(LNET_PORT)) {
+        Err(error @ (BindError::Permission { .. } | BindError::InUse { .. })) if config.port.is_none() => {
+            tracing::warn!(%error, "port 988 cannot be had; taking a high port, for simulated nodes only");
+            spawn(0)
+        }
+        done => done,
+    }
+}
+
+async fn serve_relay(listener: RelayListener, handle: Handle) {
+    loop {
+        match listener.accept().await {
+            Ok((link, uid)) => {
+                tracing::info!(uid, "a proxy dials in");
+                let handle = handle.clone();
+                tokio::spawn(async move { handle.serve_link(link).await });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "relay socket");
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// Prints the banner of [`banner::text`].
+pub fn greet(config: &Config, running: &Running) {
+    let text = banner::text(&config.nids, &running.addresses, &config.api, &config.data, &running.uuid);
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush()); // nobody may be looking
+}
+
+/// `mgsd check`: the findings, one line each.
+///
+/// # Errors
+/// The store cannot be read at all.
+pub fn check(data: &Path) -> Result<Vec<String>, DaemonError> {
+    let mut findings: Vec<String> =
+        store_backends::sqlite::check(data)?.iter().map(ToString::to_string).collect();
+    if findings.is_empty() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| DaemonError::Data { path: data.to_owned(), error })?;
+        let all = runtime.block_on(async { SqliteStore::open(data)?.range("").await })?;
+        match View::load(all.entries.iter().map(|e| (e.key.as_str(), e.value.as_slice()))) {
+            Ok(view) => findings.extend(lint::view(&view)),
+            Err(error) => findings.push(error.to_string()),
+        }
+    }
+    Ok(findings)
+}

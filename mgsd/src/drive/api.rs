@@ -1,0 +1,270 @@
+//! The HTTP API's questions, answered from the engine between two of its inputs.
+
+use super::Handle;
+use crate::http::{LogFile, Mgs};
+use async_trait::async_trait;
+use mgs_api::{
+    ClientExport, ClientKind, FileSystem, IrState, List, LocksHeld, Log, Param, Problem, ProblemKind, Registered,
+    Status, StoreInfo, Target, TargetKind, TargetState, Time,
+};
+use mgs_core::Now;
+use mgs_core::engine::Engine;
+use mgs_core::export::Export;
+use mgs_core::model::logs::LogEntry;
+use mgs_core::model::names::{TargetId, log_base};
+use mgs_core::model::view::Fs;
+use mgs_core::model::{self, Resource, params, recovery};
+use std::collections::BTreeMap;
+use wire::ptlrpc::connect_flags as cf;
+
+/// What the daemon says of itself.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// NIDs served.
+    pub nids: Vec<String>,
+    /// Kind of store.
+    pub store: StoreInfo,
+    /// Unix seconds.
+    pub started: u64,
+}
+
+fn time(unix: i64) -> Time {
+    Time::from_unix(u64::try_from(unix).unwrap_or(0))
+}
+
+fn version(v: u32) -> Option<String> {
+    (v != 0).then(|| format!("{}.{}.{}.{}", v >> 24, (v >> 16) & 0xff, (v >> 8) & 0xff, v & 0xff))
+}
+
+fn ir_state(engine: &Engine, now: Now) -> IrState {
+    match engine.ir_state(now) {
+        recovery::IrState::Startup => IrState::Startup,
+        recovery::IrState::Full => IrState::Full,
+        recovery::IrState::Partial => IrState::Partial,
+        recovery::IrState::Disabled => IrState::Disabled,
+    }
+}
+
+fn fs_of(engine: &Engine, name: &str, fs: &Fs, now: Now) -> FileSystem {
+    FileSystem {
+        name: name.to_owned(),
+        uuid: fs.head.uuid.clone(),
+        created: time(fs.head.created),
+        nidtbl_version: fs.head.nidtbl_version,
+        ir_state: ir_state(engine, now),
+        target_count: fs.targets.len() as u64,
+        generation: fs.head.generation,
+    }
+}
+
+fn target_of(fs_name: &str, fs: &Fs, id: TargetId, t: &model::view::Target) -> Target {
+    let running = fs.nidtbl.get(&id);
+    let texts = |nids: &[wire::Nid]| nids.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let nodes = t.failover.iter().flat_map(|v| params::failover_nodes(v));
+    let words = params::split("", &t.params).unwrap_or_default();
+    let param = |w: String| {
+        let (name, value) = w.split_once('=').unwrap_or((&w, ""));
+        Param { name: name.to_owned(), value: value.to_owned() }
+    };
+    Target {
+        name: id.svname(fs_name),
+        fs: fs_name.to_owned(),
+        kind: match id.kind {
+            model::TargetKind::Mdt => TargetKind::Mdt,
+            model::TargetKind::Ost => TargetKind::Ost,
+        },
+        index: u16::try_from(id.index).unwrap_or(u16::MAX),
+        uuid: t.uuid.clone(),
+        nids: running.map_or_else(|| texts(&t.nids), |e| texts(&e.nids)),
+        failover: nodes.map(|n| texts(&n)).collect(),
+        instance: running.map(|e| e.instance),
+        state: if t.ready { TargetState::Ready } else { TargetState::Registered },
+        registered: Registered { seq: t.registered.seq, time: time(t.registered.time) },
+        nidtbl_version: running.map_or(0, |e| e.version),
+        params: words.into_iter().map(param).collect(),
+        lustre_version: version(t.lustre_version),
+    }
+}
+
+fn client_of(engine: &Engine, export: &Export) -> ClientExport {
+    let mut held: BTreeMap<String, u32> = BTreeMap::new();
+    for lock in engine.locks().of_export(export.cookie) {
+        let name = match lock.resource.parse_config() {
+            Some((base, kind)) => Resource::new(base, kind).to_string(),
+            None => format!("{:x?}", lock.resource.0),
+        };
+        *held.entry(name).or_default() += 1;
+    }
+    const FLAGS: [(u64, &str); 8] = [
+        (cf::VERSION, "version"),
+        (cf::MGS_NIDLIST, "mgs_nidlist"),
+        (cf::BARRIER, "barrier"),
+        (cf::AT, "adaptive_timeouts"),
+        (cf::FULL20, "full20"),
+        (cf::IMP_RECOV, "imperative_recovery"),
+        (cf::BULK_MBITS, "bulk_mbits"),
+        (cf::FLAGS2, "flags2"),
+    ];
+    const FLAGS2: [(u64, &str); 2] = [(cf::REP_MBITS, "reply_mbits"), (cf::LARGE_NID, "large_nid")];
+    let first = FLAGS.iter().filter(|(bit, _)| export.has(*bit));
+    let second = FLAGS2.iter().filter(|(bit, _)| export.has2(*bit));
+    ClientExport {
+        uuid: export.uuid.clone(),
+        nid: export.address.peer.to_string(),
+        kind: if !export.targets.is_empty() {
+            ClientKind::Server
+        } else if !export.fs.is_empty() {
+            ClientKind::Client
+        } else {
+            ClientKind::Unknown
+        },
+        connected: time(export.connected),
+        last_seen: time(export.last_seen_wall),
+        flags: first.chain(second).map(|(_, name)| (*name).to_owned()).collect(),
+        lustre_version: version(export.version),
+        locks: held.into_iter().map(|(resource, count)| LocksHeld { resource, count }).collect(),
+        conn_cnt: export.conn_cnt,
+    }
+}
+
+fn log_of(engine: &Engine, name: &str, entry: &LogEntry) -> Log {
+    let id = entry.id();
+    let total = entry.log.last_index();
+    let live = entry.log.count().saturating_sub(1);
+    let base = log_base(name);
+    Log {
+        name: name.to_owned(),
+        fs: (name.contains('-') && engine.view().fs.contains_key(base)).then(|| base.to_owned()),
+        id: format!("[{:#x}:{:#x}:{:#x}]", id.seq, id.oid, id.ogen),
+        records_live: live,
+        records_total: total,
+        records_pad: u32::try_from(entry.log.records().filter(llog::RecordRef::is_pad).count()).unwrap_or(0),
+        last_index: total,
+        size: entry.log.end(),
+        budget_used: Log::budget_used(total),
+        created: (entry.head.created != 0).then(|| time(entry.head.created)),
+    }
+}
+
+fn unknown_fs(engine: &Engine, name: &str) -> Problem {
+    Problem::unknown_name("fs", name, engine.view().fs.keys())
+}
+
+/// Keeps what belongs to the file system of a filter.
+fn check_filter(engine: &Engine, fs: Option<&str>) -> Result<(), Problem> {
+    match fs {
+        Some(name) if !engine.view().fs.contains_key(name) => Err(unknown_fs(engine, name)),
+        _ => Ok(()),
+    }
+}
+
+impl Handle {
+    async fn answer<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Engine, Now) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let answer = self.ask(question).await;
+        answer.unwrap_or_else(|| Err(Problem::new(ProblemKind::NotNow, "mgsd", "is stopping").hint("try again")))
+    }
+
+    async fn list<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Engine, Now) -> Result<Vec<T>, Problem> + Send + 'static,
+    ) -> Result<List<T>, Problem> {
+        self.answer(|engine, now| Ok(List { seq: engine.view().seq, items: question(engine, now)? })).await
+    }
+}
+
+#[async_trait]
+impl Mgs for Handle {
+    async fn status(&self) -> Result<Status, Problem> {
+        let identity = std::sync::Arc::clone(&self.identity);
+        self.answer(move |engine, now| {
+            let meta = engine.view().meta.as_ref();
+            let wall = u64::try_from(now.wall).unwrap_or(0);
+            Ok(Status {
+                mgs_uuid: meta.map(|m| m.uuid.clone()).unwrap_or_default(),
+                name: meta.map(|m| m.name.clone()).unwrap_or_default(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                nids: identity.nids.clone(),
+                seq: engine.view().seq,
+                epoch: meta.map_or(0, |m| m.epoch),
+                started: Time::from_unix(identity.started),
+                uptime: wall.saturating_sub(identity.started),
+                ready: engine.is_ready(),
+                not_ready: (!engine.is_ready()).then(|| "the store does not yet hold this MGS".to_owned()),
+                store: identity.store.clone(),
+                fs_count: engine.view().fs.len() as u64,
+                client_count: engine.exports().len() as u64,
+                counters: engine.counters().iter().map(|(k, v)| (k.to_owned(), v)).collect(),
+            })
+        })
+        .await
+    }
+
+    async fn fs_list(&self) -> Result<List<FileSystem>, Problem> {
+        self.list(|e, now| Ok(e.view().fs.iter().map(|(n, fs)| fs_of(e, n, fs, now)).collect())).await
+    }
+
+    async fn fs(&self, name: &str) -> Result<FileSystem, Problem> {
+        let name = name.to_owned();
+        self.answer(move |e, now| {
+            let fs = e.view().fs.get(&name).ok_or_else(|| unknown_fs(e, &name))?;
+            Ok(fs_of(e, &name, fs, now))
+        })
+        .await
+    }
+
+    async fn targets(&self, fs: Option<&str>) -> Result<List<Target>, Problem> {
+        let only = fs.map(str::to_owned);
+        self.list(move |e, _| {
+            check_filter(e, only.as_deref())?;
+            let wanted = e.view().fs.iter().filter(|(n, _)| only.as_ref().is_none_or(|o| o == *n));
+            Ok(wanted.flat_map(|(n, fs)| fs.targets.iter().map(move |(id, t)| target_of(n, fs, *id, t))).collect())
+        })
+        .await
+    }
+
+    async fn target(&self, name: &str) -> Result<Target, Problem> {
+        let name = name.to_owned();
+        self.answer(move |e, _| {
+            let (base, rest) = name.rsplit_once('-').unwrap_or((&name, ""));
+            let found = e.view().fs.get(base).zip(TargetId::parse(rest)).and_then(|(fs, id)| {
+                let target = fs.targets.get(&id)?;
+                Some(target_of(base, fs, id, target))
+            });
+            let known = e.view().fs.iter().flat_map(|(n, fs)| fs.targets.keys().map(move |id| id.svname(n)));
+            found.ok_or_else(|| Problem::unknown_name("target", &name, known))
+        })
+        .await
+    }
+
+    async fn clients(&self) -> Result<List<ClientExport>, Problem> {
+        self.list(|e, _| {
+            let mut exports: Vec<&Export> = e.exports().iter().collect();
+            exports.sort_by_key(|x| (x.address.peer, x.uuid.clone()));
+            Ok(exports.into_iter().map(|x| client_of(e, x)).collect())
+        })
+        .await
+    }
+
+    async fn logs(&self, fs: Option<&str>) -> Result<List<Log>, Problem> {
+        let only = fs.map(str::to_owned);
+        self.list(move |e, _| {
+            check_filter(e, only.as_deref())?;
+            let wanted = e.view().logs.iter().filter(|(n, _)| only.as_ref().is_none_or(|o| log_base(n) == o));
+            Ok(wanted.map(|(n, entry)| log_of(e, n, entry)).collect())
+        })
+        .await
+    }
+
+    async fn log_file(&self, name: &str) -> Result<LogFile, Problem> {
+        let name = name.to_owned();
+        self.answer(move |e, _| {
+            let entry = e.view().logs.get(&name);
+            let entry = entry.ok_or_else(|| Problem::unknown_name("log", &name, e.view().logs.keys()))?;
+            Ok(LogFile { seq: e.view().seq, bytes: entry.log.to_file().into() })
+        })
+        .await
+    }
+}

@@ -1,0 +1,221 @@
+//! The driver of the engine: one task owns it. Frames of proxies, answers of the store and the clock go in; frames,
+//! commits and log lines come out. Everybody else asks by [`Handle`].
+
+mod api;
+mod store;
+mod trace;
+
+pub use api::Identity;
+
+use lnet_proxy::link::FrameLink;
+use mgs_core::engine::{CommitResult, Config, Engine, Input, LinkId, Output};
+use mgs_core::model::View;
+use mgs_core::Now;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use store_backends::{Store, StoreError};
+use tokio::sync::{mpsc, oneshot};
+use wire::relay::{self, Frame};
+
+/// Inputs that wait for the engine.
+const QUEUE: usize = 1024;
+/// What a proxy may have under way.
+const MAX_INFLIGHT: u32 = 65_536;
+const MAX_BYTES: u64 = 64 << 20;
+
+/// A question to the engine.
+type Question = Box<dyn FnOnce(&Engine, Now) + Send>;
+
+enum Message {
+    LinkUp(LinkId, mpsc::UnboundedSender<Frame>),
+    Frame(LinkId, Frame),
+    LinkDown(LinkId),
+    Committed(CommitResult),
+    /// The store is not where the view is: another writer. Nothing may be served any longer.
+    Lost(String),
+    Barrier(Option<u64>),
+    Ask(Question),
+}
+
+/// Why the driver ended.
+#[derive(Debug, thiserror::Error)]
+pub enum DriveError {
+    /// The store could not be read at the start.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What the store holds cannot be used.
+    #[error("{0}")]
+    View(String),
+    /// The store was written by somebody else.
+    #[error("store: {0}; mgsd stops, so that a restart reads it afresh")]
+    Lost(String),
+}
+
+/// Talks to the engine.
+#[derive(Clone)]
+pub struct Handle {
+    tx: mpsc::Sender<Message>,
+    links: Arc<std::sync::atomic::AtomicU32>,
+    identity: Arc<Identity>,
+}
+
+/// The engine with its driver, ready to run.
+pub struct Driver {
+    engine: Engine,
+    store: Arc<dyn Store>,
+    start: Instant,
+    inbox: mpsc::Receiver<Message>,
+    tx: mpsc::Sender<Message>,
+    links: HashMap<LinkId, mpsc::UnboundedSender<Frame>>,
+    daemon: String,
+}
+
+/// Loads the store and makes the engine.
+///
+/// # Errors
+/// The store cannot be read, or holds what this release cannot use.
+pub async fn start(
+    config: Config,
+    store: Arc<dyn Store>,
+    identity: Identity,
+) -> Result<(Driver, Handle), DriveError> {
+    let all = store.range("").await?;
+    let view = View::load(all.entries.iter().map(|e| (e.key.as_str(), e.value.as_slice())))
+        .map_err(|e| DriveError::View(e.to_string()))?;
+    #[allow(clippy::disallowed_methods)] // the rim: here the clock is read
+    let start = Instant::now();
+    let mut seed = [0; 32];
+    let random = [uuid::Uuid::new_v4(), uuid::Uuid::new_v4()];
+    seed.chunks_mut(16).zip(random).for_each(|(part, uuid)| part.copy_from_slice(uuid.as_bytes()));
+    let engine = Engine::new(config, view, seed, now(start));
+    let (tx, inbox) = mpsc::channel(QUEUE);
+    let daemon = format!("mgsd pid {}", std::process::id());
+    let driver = Driver { engine, store, start, inbox, tx: tx.clone(), links: HashMap::new(), daemon };
+    Ok((driver, Handle { tx, links: Arc::default(), identity: Arc::new(identity) }))
+}
+
+fn now(start: Instant) -> Now {
+    #[allow(clippy::disallowed_methods)] // the rim: here the clock is read
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Now { mono: start.elapsed(), wall: i64::try_from(wall.as_secs()).unwrap_or(i64::MAX) }
+}
+
+impl Handle {
+    /// Serves the proxy at the other end of a link, until the link is lost.
+    pub async fn serve_link(&self, mut link: FrameLink) {
+        let id = LinkId(self.links.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+        let (to_link, mut outgoing) = mpsc::unbounded_channel();
+        if self.tx.send(Message::LinkUp(id, to_link)).await.is_err() {
+            return;
+        }
+        loop {
+            tokio::select! {
+                frame = link.rx.recv() => match frame {
+                    Some(frame) => if self.tx.send(Message::Frame(id, frame)).await.is_err() { return },
+                    None => break,
+                },
+                frame = outgoing.recv() => match frame {
+                    Some(frame) => if link.tx.send(frame).await.is_err() { break },
+                    None => return,
+                },
+            }
+        }
+        let _ = self.tx.send(Message::LinkDown(id)).await; // the driver may be gone
+    }
+
+    /// Asks the engine, between two of its inputs. `None` when the daemon is stopping.
+    async fn ask<T: Send + 'static>(&self, question: impl FnOnce(&Engine, Now) -> T + Send + 'static) -> Option<T> {
+        let (tx, rx) = oneshot::channel();
+        let question: Question = Box::new(move |engine, now| drop(tx.send(question(engine, now))));
+        self.tx.send(Message::Ask(question)).await.ok()?;
+        rx.await.ok()
+    }
+}
+
+impl Driver {
+    /// Runs until every handle is gone, or the store is lost.
+    ///
+    /// # Errors
+    /// [`DriveError::Lost`].
+    pub async fn run(mut self) -> Result<(), DriveError> {
+        self.drain();
+        loop {
+            let due = self.engine.poll_timeout().map(|at| tokio::time::Instant::from_std(self.start + at));
+            let timer = async {
+                match due {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                message = self.inbox.recv() => match message {
+                    Some(Message::Lost(why)) => return Err(DriveError::Lost(why)),
+                    Some(message) => self.message(message),
+                    None => return Ok(()),
+                },
+                () = timer => self.engine.handle_timeout(now(self.start)),
+            }
+            self.drain();
+        }
+    }
+
+    fn message(&mut self, message: Message) {
+        let now = now(self.start);
+        match message {
+            Message::LinkUp(id, tx) => {
+                self.links.insert(id, tx);
+            }
+            Message::Frame(id, Frame::Hello { identity, min_version, .. }) => self.welcome(id, &identity, min_version),
+            Message::Frame(id, frame) => self.engine.handle(Input::Relay(id, frame), now),
+            Message::LinkDown(id) => {
+                self.links.remove(&id);
+                self.engine.handle(Input::LinkDown(id), now);
+            }
+            Message::Committed(result) => self.engine.handle(Input::Committed(result), now),
+            Message::Barrier(seq) => self.engine.handle(Input::Barrier(seq), now),
+            Message::Ask(question) => question(&self.engine, now),
+            Message::Lost(_) => {}
+        }
+    }
+
+    fn welcome(&mut self, id: LinkId, proxy: &str, min_version: u16) {
+        if min_version > relay::VERSION {
+            tracing::error!(proxy, min_version, "proxy speaks only newer relay versions: upgrade mgsd");
+            self.links.remove(&id);
+            return;
+        }
+        tracing::info!(proxy, link = id.0, "proxy connected");
+        let mgs_uuid = self.engine.view().meta.as_ref().map(|m| m.uuid.clone()).unwrap_or_default();
+        let welcome = Frame::Welcome {
+            version: relay::VERSION,
+            features: 0,
+            mgs_uuid,
+            daemon: self.daemon.clone(),
+            max_inflight: MAX_INFLIGHT,
+            max_bytes: MAX_BYTES,
+        };
+        self.send(id, welcome);
+    }
+
+    fn send(&self, id: LinkId, frame: Frame) {
+        if let Some(link) = self.links.get(&id) {
+            let _ = link.send(frame); // a lost link is reported by its own task
+        }
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.engine.poll_transmit() {
+            match output {
+                Output::Relay(link, frame) => self.send(link, frame),
+                Output::Commit { base, txn, changes, record } => {
+                    store::commit(Arc::clone(&self.store), self.tx.clone(), base, txn, changes, record);
+                }
+                Output::Barrier => store::barrier(Arc::clone(&self.store), self.tx.clone()),
+            }
+        }
+        while let Some(event) = self.engine.poll_event() {
+            trace::event(&event);
+        }
+    }
+}

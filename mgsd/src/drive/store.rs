@@ -1,0 +1,77 @@
+//! Commits and barriers on their way to the store and back.
+
+use super::Message;
+use mgs_core::Errno;
+use mgs_core::engine::CommitResult;
+use mgs_core::model::tx::Changes;
+use std::sync::Arc;
+use std::time::Duration;
+use store_backends::{Change, CommitOutcome, CommitRequest, Store, StoreError, TxnId};
+use tokio::sync::mpsc;
+
+/// Pause between two attempts to learn what became of a commit.
+const RETRY: Duration = Duration::from_millis(250);
+
+/// Makes a commit; its fate comes back as a message.
+pub(super) fn commit(
+    store: Arc<dyn Store>,
+    tx: mpsc::Sender<Message>,
+    base: u64,
+    txn: u128,
+    changes: Changes,
+    record: Vec<u8>,
+) {
+    let changes = changes.into_iter().map(|(key, value)| match value {
+        Some(value) => Change::Put(key, value),
+        None => Change::Delete(key),
+    });
+    let request =
+        CommitRequest { txn: TxnId(txn), base, guards: Vec::new(), changes: changes.collect(), record };
+    tokio::spawn(async move {
+        let message = match store.commit(request).await {
+            CommitOutcome::Committed(_) => Message::Committed(CommitResult::Committed),
+            CommitOutcome::Conflict { at } => {
+                Message::Lost(format!("is at commit {at}, expected {base}: somebody else has written to it"))
+            }
+            CommitOutcome::Unknown(error) if error.is_refusal() => failed(&error),
+            CommitOutcome::Unknown(error) => resolve(store.as_ref(), TxnId(txn), base, error).await,
+        };
+        let _ = tx.send(message).await; // the driver may be gone
+    });
+}
+
+/// Neither yes nor no: looks for the transaction until the store answers.
+async fn resolve(store: &dyn Store, txn: TxnId, base: u64, first: StoreError) -> Message {
+    tracing::warn!(error = %first, "outcome of a commit is unknown; asking the store");
+    loop {
+        match store.find_txn(txn, base).await {
+            Ok(Some(_)) => return Message::Committed(CommitResult::Committed),
+            Ok(None) => return failed(&first),
+            Err(error) => tracing::warn!(%error, "outcome of a commit is still unknown"),
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+fn failed(error: &StoreError) -> Message {
+    let errno = match error {
+        StoreError::TooLarge { .. } => Errno::E2BIG,
+        StoreError::Io { detail, .. } if detail.contains("full") => Errno::ENOSPC,
+        _ => Errno::EIO,
+    };
+    Message::Committed(CommitResult::Failed { errno, why: error.to_string() })
+}
+
+/// Asks where the store is.
+pub(super) fn barrier(store: Arc<dyn Store>, tx: mpsc::Sender<Message>) {
+    tokio::spawn(async move {
+        let seq = match store.barrier().await {
+            Ok(seq) => Some(seq),
+            Err(error) => {
+                tracing::warn!(%error, "the store does not answer; locks are granted and will be revoked");
+                None
+            }
+        };
+        let _ = tx.send(Message::Barrier(seq)).await; // the driver may be gone
+    });
+}

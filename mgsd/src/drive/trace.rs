@@ -1,0 +1,29 @@
+//! Log lines of the engine's events: fields, not sentences.
+
+use mgs_core::engine::Event;
+
+fn version(v: u32) -> String {
+    format!("{}.{}.{}", v >> 24, (v >> 16) & 0xff, (v >> 8) & 0xff)
+}
+
+/// One line for one event.
+pub(super) fn event(event: &Event) {
+    match event {
+        Event::Connected { nid, uuid, version: v, again } => {
+            tracing::info!(%nid, %uuid, lustre = version(*v), again, "connected");
+        }
+        Event::Disconnected { nid, uuid } => tracing::info!(%nid, %uuid, "disconnected"),
+        Event::Evicted { nid, uuid, why } => tracing::warn!(%nid, %uuid, why, "evicted"),
+        Event::Refused { nid, op, errno, why } => tracing::warn!(%nid, op, %errno, why, "refused"),
+        Event::Registered { nid, target, seq } => tracing::info!(%nid, target, seq, "target registered"),
+        Event::Ready { nid, target, instance, version } => {
+            tracing::info!(%nid, target, instance, nidtbl = version, "target ready");
+        }
+        Event::Committed { seq, requests, locks } => tracing::debug!(seq, requests, locks, "committed"),
+        Event::CommitFailed { why } => tracing::error!(why, "commit failed"),
+        Event::Flavor { nid, flavor } => {
+            tracing::warn!(%nid, flavor = format!("{flavor:#x}"), "request with a security flavor dropped; this MGS serves null only");
+        }
+        Event::Bug { what } => tracing::error!(what, "bug"),
+    }
+}

@@ -1,0 +1,62 @@
+//! `mgsd`: the userspace Lustre MGS.
+//!
+//! Exit codes: 0 done or ended by a signal, 1 refused or failed (one line on stderr), 2 usage.
+
+use clap::Parser;
+use mgsd::config::{Arguments, Command, Config};
+use mgsd::daemon;
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let config = match Config::new(&arguments) {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("mgsd: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let outcome = match arguments.command {
+        Some(Command::Check) => check(&config),
+        None => run(config),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("mgsd: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn check(config: &Config) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let findings = daemon::check(&config.data)?;
+    for finding in &findings {
+        println!("{finding}");
+    }
+    if findings.is_empty() {
+        println!("{}: no damage found", config.data.display());
+        return Ok(ExitCode::SUCCESS);
+    }
+    Err(format!("{}: {} findings; restore a backup", config.data.display(), findings.len()).into())
+}
+
+fn run(config: Config) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let stop = async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        let shown = config.clone();
+        daemon::serve(config, move |running| daemon::greet(&shown, running), stop).await?;
+        Ok(ExitCode::SUCCESS)
+    })
+}
