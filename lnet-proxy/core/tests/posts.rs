@@ -330,7 +330,8 @@ fn another_version_is_tried_at_once() {
 #[test]
 fn answers_that_are_not_from_the_peer_we_dialled() {
     type Change = fn(&mut Hello);
-    let cases: [(Change, fn(&Error) -> bool); 4] = [
+    type Expected = fn(&Error) -> bool;
+    let cases: [(Change, Expected); 4] = [
         (|h| h.src_nid = nid("192.168.1.99@tcp"), |e| matches!(e, Error::WrongNode { .. })),
         (|h| h.src_pid = 7, |e| matches!(e, Error::SourcePid { pid: 7 })),
         (|h| h.ctype = ConnType::BulkIn, |e| matches!(e, Error::Type { got: ConnType::BulkIn, .. })),
