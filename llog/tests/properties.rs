@@ -55,23 +55,62 @@ fn edges_of_a_chunk() {
     assert!(log.to_file() == before, "a refused append changes nothing");
 }
 
-/// A file that ends in a hole too small for padding could never be continued; no MGS writes one.
+/// A file whose header says `last`, with records of these kinds and lengths, frames sound.
+fn file_of(records: &[(u32, u32)]) -> Vec<u8> {
+    let mut seed = Log::new();
+    seed.append(&of_len(72), 0).unwrap();
+    let mut file = seed.header();
+    let last = u32::try_from(records.len()).unwrap();
+    file[8188..8192].copy_from_slice(&last.to_le_bytes());
+    for (index, (kind, len)) in (1u32..).zip(records) {
+        for word in [*len, index, *kind, 0] {
+            file.extend_from_slice(&word.to_le_bytes());
+        }
+        let end = file.len() + usize::try_from(*len).unwrap() - 24;
+        let payload = of_len(usize::try_from(*len).unwrap().max(72)).encode();
+        file.extend_from_slice(&payload);
+        file.resize(end, 0);
+        for word in [*len, index] {
+            file.extend_from_slice(&word.to_le_bytes());
+        }
+    }
+    file
+}
+
+/// Where records may lie: not across a chunk, padding only at its end, no hole smaller than a record.
 #[test]
-fn a_hole_that_nothing_fits() {
-    let mut log = Log::new();
-    log.append(&of_len(8192 - 24), 0).unwrap();
-    let mut file = log.to_file();
-    let payload = of_len(8192 - 16).encode();
-    file.truncate(8192);
-    for word in [8176, 1, llog::record::kind::CFG, 0] {
-        file.extend_from_slice(&u32::to_le_bytes(word));
+fn places_of_records() {
+    use llog::record::kind::{CFG, HEADER, PAD};
+    let sound: [&[(u32, u32)]; 3] =
+        [&[(CFG, 8000), (PAD, 192), (CFG, 400)], &[(CFG, 8192), (CFG, 72)], &[(CFG, 8168), (PAD, 24)]];
+    for records in sound {
+        let log = Log::from_file(&file_of(records)).unwrap();
+        assert_eq!(log.records().map(|r| (r.kind, r.len)).collect::<Vec<_>>(), records);
     }
-    file.extend_from_slice(&payload);
-    for word in [8176u32, 1] {
-        file.extend_from_slice(&word.to_le_bytes());
+    let broken: [(&[(u32, u32)], &str); 4] = [
+        (
+            &[(CFG, 8000), (CFG, 400)],
+            "record at offset 16192: length 400 reaches over the end of its 8192-byte chunk",
+        ),
+        (
+            &[(CFG, 80), (PAD, 80)],
+            "record at offset 8272: padding of length 80 does not end at the end of the chunk",
+        ),
+        (&[(CFG, 8176)], "record at offset 8192: leaves 16 bytes of its chunk, fewer than any record has"),
+        (&[(CFG, 80), (HEADER, 80)], "record at offset 8272: a second header inside the log"),
+    ];
+    for (records, want) in broken {
+        assert_eq!(Log::from_file(&file_of(records)).unwrap_err().to_string(), want);
     }
-    let error = Log::from_file(&file).unwrap_err();
-    assert!(error.to_string().contains("leaves 16 bytes of its chunk"), "{error}");
+    // The second record with another index, in head, tail and header.
+    for (index, want) in [(1, "index is 1, expected 2"), (0, "index is 0, allowed are 1 to 64767")] {
+        let mut file = file_of(&[(CFG, 80), (CFG, 80)]);
+        for at in [8188, 8272 + 4, 8272 + 76] {
+            file[at..at + 4].copy_from_slice(&u32::to_le_bytes(index));
+        }
+        let error = Log::from_file(&file).unwrap_err().to_string();
+        assert_eq!(error, format!("record at offset 8272: {want}"));
+    }
 }
 
 /// Index 64767 is the last; then -ENOSPC, without a pad left behind.
