@@ -117,7 +117,7 @@ impl Model {
 
 /// Any sequence of calls gives the answers of a plain map.
 pub fn any_history_equals_the_model(factory: impl AsyncFn() -> Fresh) {
-    let config = Config { cases: 48, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: 32, failure_persistence: None, ..Config::default() };
     let outcome = TestRunner::new(config).run(&vec(op(), 1..30), |ops| {
         run(replay(&factory, ops));
         Ok(())

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
+use rusqlite::ffi::SQLITE_IOERR_SHORT_READ;
 
 use crate::StoreError;
 
@@ -10,10 +11,13 @@ use crate::StoreError;
 pub(super) fn failed(path: &Path, doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
     move |error| {
         let path = path.to_owned();
+        // a page that ends before its end is a truncated file, not a bad disk
+        let short = error.sqlite_error().is_some_and(|e| e.extended_code == SQLITE_IOERR_SHORT_READ);
         match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) => {
                 StoreError::NotOurs { path, detail: "it is not a SQLite database".to_owned() }
             }
+            _ if short => StoreError::Damaged { path, detail: format!("cannot {doing}: it is truncated") },
             Some(ErrorCode::DatabaseCorrupt) => {
                 StoreError::Damaged { path, detail: format!("cannot {doing}: {error}") }
             }

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! When COMMIT fails, its pages may still reach the disk. The store is then *unsettled*: every call first moves
-//! the log into the database and truncates it ([`Db::settle`]), so that no answer can be overturned by a restart.
+//! the log into the database and truncates it (`Db::settle`), so that no answer can be overturned by a restart.
 
 mod check;
 mod db;
@@ -19,6 +19,8 @@ mod failure;
 mod format;
 mod lock;
 mod open;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use std::path::{Path, PathBuf};
@@ -62,7 +64,7 @@ impl SqliteStore {
         std::fs::create_dir_all(dir).map_err(io_failed(dir, "create the data directory"))?;
         let lock = DirLock::take(dir)?;
         let path = dir.join(DB_FILE);
-        if !open::exists(&path)? {
+        if open::size_of(&path)?.is_none() {
             open::create(dir, &path)?;
         }
         let mut db = open::open_checked(&path)?;
@@ -151,12 +153,12 @@ fn settle(db: &mut Db, unsettled: &AtomicBool, bell: &watch::Sender<Seq>) -> Res
 /// As [`SqliteStore::open`] where nothing can be checked: in use, absent, not ours, newer format.
 pub fn check(dir: &Path) -> Result<Vec<Finding>, StoreError> {
     let path = dir.join(DB_FILE);
-    if !open::exists(&path)? {
+    if open::size_of(&path)?.is_none() {
         let detail = "there is no such file".to_owned();
         return Err(StoreError::Io { path, doing: "check the database", detail });
     }
     let _lock = DirLock::take(dir)?;
-    let conn = match open::open_read_only(&path) {
+    let conn = match open::open_untouched(&path) {
         Err(StoreError::Damaged { detail, .. }) => return Ok(vec![Finding { key: None, detail }]),
         other => other?,
     };

@@ -7,6 +7,7 @@
 //! ```
 
 use std::fs::{File, OpenOptions};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
@@ -23,11 +24,12 @@ use crate::StoreError;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Smallest SQLite page, hence the smallest SQLite database.
 const SMALLEST: u64 = 512;
+const DOING: &str = "open the database";
 
 /// Opens an existing store, wholly checked. Until the check has passed, nothing is written.
 pub(super) fn open_checked(path: &Path) -> Result<Db, StoreError> {
     let format = {
-        let conn = open_read_only(path)?;
+        let conn = open_untouched(path)?;
         let format = identify(&conn, path)?;
         if let Some(finding) = check(&conn, path)?.into_iter().next() {
             return Err(finding.into_error(path));
@@ -44,7 +46,7 @@ pub(super) fn open_checked(path: &Path) -> Result<Db, StoreError> {
 /// Makes an empty store at `path`, which does not exist. A crash at any point leaves nothing or all of it.
 pub(super) fn create(dir: &Path, path: &Path) -> Result<(), StoreError> {
     let wal = beside(path, "-wal");
-    if exists(&wal)? {
+    if size_of(&wal)?.is_some() {
         let detail = format!("it is missing, but its write-ahead log {} is there", wal.display());
         return Err(StoreError::Damaged { path: path.to_owned(), detail });
     }
@@ -73,16 +75,42 @@ pub(super) fn create(dir: &Path, path: &Path) -> Result<(), StoreError> {
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(io_failed(dir, "sync the directory"))
 }
 
-/// A connection that cannot change the database.
-pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
-    let size = std::fs::metadata(path).map_err(io_failed(path, "open the database"))?.len();
+/// A connection for looking at a database that may not be ours. The directory must be locked.
+///
+/// Even a reading connection makes the files `-wal` and `-shm`. Where there is no log, SQLite is told that the
+/// file is immutable, and makes none; where there is one, it must be read as well, and stays as it is.
+pub(super) fn open_untouched(path: &Path) -> Result<Connection, StoreError> {
+    let size = size_of(path)?.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::NotFound));
+    let size = size.map_err(io_failed(path, DOING))?;
     if size < SMALLEST {
         let detail = format!("it is only {size} bytes long");
         return Err(StoreError::Damaged { path: path.to_owned(), detail });
     }
+    if size_of(&beside(path, "-wal"))?.is_some_and(|size| size > 0) {
+        return open_read_only(path);
+    }
+    let mut uri = "file:".to_owned();
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'/' | b'-' | b'.' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
+                uri.push(char::from(*byte))
+            }
+            other => uri.push_str(&format!("%{other:02x}")),
+        }
+    }
+    uri.push_str("?immutable=1");
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let conn = Connection::open_with_flags(uri, flags).map_err(failed(path, DOING))?;
+    configure(&conn).map_err(failed(path, DOING))?;
+    Ok(conn)
+}
+
+/// A connection that cannot change the database, beside one that can.
+pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(path, flags).map_err(failed(path, "open the database"))?;
-    configure(&conn).map_err(failed(path, "open the database"))?;
+    let conn = Connection::open_with_flags(path, flags).map_err(failed(path, DOING))?;
+    configure(&conn).map_err(failed(path, DOING))?;
     Ok(conn)
 }
 
@@ -109,7 +137,12 @@ fn configure(conn: &Connection) -> rusqlite::Result<()> {
     conn.pragma_update(None, "cell_size_check", true)
 }
 
-/// As `Path::exists`, but an error is not "no": a store must not be created over one that cannot be seen.
-pub(super) fn exists(path: &Path) -> Result<bool, StoreError> {
-    path.try_exists().map_err(io_failed(path, "look for the file"))
+/// Size of a file; `None` only if there is certainly none: a store must not be created over one that merely
+/// cannot be seen.
+pub(super) fn size_of(path: &Path) -> Result<Option<u64>, StoreError> {
+    match std::fs::metadata(path) {
+        Ok(metadata) => Ok(Some(metadata.len())),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(io_failed(path, DOING)(e)),
+    }
 }
