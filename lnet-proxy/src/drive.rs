@@ -3,7 +3,8 @@ use crate::config::Config;
 use crate::connection::Connection;
 use crate::link::{self, FrameLink};
 use crate::listen::{self, BindError};
-use lnet_core::{Blame, ConnId, Counters, Event, Input, Output, Proxy};
+use crate::log::Log;
+use lnet_core::{ConnId, Counters, Input, Output, Proxy};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -22,7 +23,7 @@ const RECONNECT_MAX: Duration = Duration::from_secs(5);
 /// How the daemon is reached.
 #[derive(Debug)]
 pub enum Link {
-    /// In this process: the proxy's end of [`link::pair`].
+    /// In this process: the proxy's end of [`link::pair`]. When the daemon drops its end the proxy ends too.
     Memory(FrameLink),
     /// Over a Unix socket; dialled again whenever it is lost.
     Unix(PathBuf),
@@ -61,6 +62,12 @@ impl Handle {
         snapshots.wait_for(wanted).await.ok().map(|s| *s)
     }
 
+    /// Waits until the proxy ends by itself: its daemon, in this process, is gone.
+    pub async fn ended(&self) {
+        let mut snapshots = self.snapshots.clone();
+        while snapshots.changed().await.is_ok() {}
+    }
+
     /// Closes all connections and waits for the end.
     pub async fn shutdown(mut self) {
         drop(self.stop.take());
@@ -82,6 +89,8 @@ pub(crate) enum Report {
     /// A link stands; its number tells it from its predecessors.
     LinkUp(u64, mpsc::UnboundedSender<Frame>),
     Link(u64, Input),
+    /// The link is lost and there is no way to make another one.
+    NoDaemon,
 }
 
 /// Binds, then runs in the background.
@@ -108,10 +117,11 @@ pub fn spawn(config: Config, link: Link) -> Result<Handle, BindError> {
         dials: HashMap::new(),
         link: None,
         publish,
+        log: Log::default(),
     };
     let task = tokio::spawn(async move {
         driver.run(inbox, stopped).await;
-        drop(tasks);
+        tasks.shutdown().await;
     });
     Ok(Handle { addresses, snapshots, stop: Some(stop), task })
 }
@@ -126,6 +136,7 @@ struct Driver {
     /// Number and queue of the link that stands.
     link: Option<(u64, mpsc::UnboundedSender<Frame>)>,
     publish: watch::Sender<Snapshot>,
+    log: Log,
 }
 
 impl Driver {
@@ -134,8 +145,8 @@ impl Driver {
             let deadline = self.proxy.poll_timeout().map(|at| self.start + at);
             tokio::select! {
                 report = inbox.recv() => match report {
+                    Some(Report::NoDaemon) | None => break,
                     Some(report) => self.take(report),
-                    None => break,
                 },
                 () = wait_until(deadline) => self.handle(Input::Tick),
                 _ = &mut stopped => break,
@@ -168,7 +179,7 @@ impl Driver {
                     Ok(id) => {
                         self.connections.insert(id, Connection::start(id, stream, &self.reports));
                     }
-                    Err(error) => tracing::warn!(%remote, %error, "connection refused"),
+                    Err(error) => self.log.refused(remote, &error, self.start.elapsed()),
                 }
             }
             Report::Dialled(id, result) => {
@@ -200,6 +211,7 @@ impl Driver {
                     self.handle(input);
                 }
             }
+            Report::NoDaemon => {}
         }
     }
 
@@ -243,7 +255,7 @@ impl Driver {
                     tracing::error!(%reason, "link to the daemon given up");
                     self.link = None;
                 }
-                Output::Event(event) => log(&event),
+                Output::Event(event) => self.log.event(&event, self.start.elapsed()),
             }
         }
     }
@@ -256,29 +268,12 @@ async fn wait_until(deadline: Option<Instant>) {
     }
 }
 
-/// Scanners and strangers must not fill the log: only who said who it is gets a warning.
-fn log(event: &Event) {
-    match event {
-        Event::Connected { peer, local, remote, ctype } => {
-            tracing::debug!(%peer, %local, %remote, ?ctype, "connected");
-        }
-        Event::PeerDown { peer, local, reason } => tracing::info!(%peer, %local, %reason, "peer gone"),
-        Event::Trouble { peer: Some(peer), remote, error } => match error.blame() {
-            Blame::NotNow => tracing::info!(%peer, ?remote, %error, "connection ended"),
-            _ => tracing::warn!(%peer, ?remote, %error, "connection ended"),
-        },
-        Event::Trouble { peer: None, remote, error } => match error.blame() {
-            Blame::Refused => tracing::warn!(?remote, %error, "connection refused"),
-            _ => tracing::debug!(?remote, %error, "connection ended before its HELLO"),
-        },
-    }
-}
-
 /// Holds the link to the daemon, again and again if it is one that can be dialled.
 async fn keep_link(link: Link, reports: mpsc::Sender<Report>) {
     let path = match link {
         Link::Memory(link) => {
             run_link(1, link, &reports).await;
+            let _ = reports.send(Report::NoDaemon).await; // the driver may have ended
             return;
         }
         Link::Unix(path) => path,

@@ -22,6 +22,7 @@ mod dial;
 mod drive;
 pub mod link;
 mod listen;
+mod log;
 
 pub use config::{Config, DialOverride, LNET_PORT};
 pub use drive::{Handle, Link, Snapshot, spawn};

@@ -153,9 +153,20 @@ async fn ping_request_reply_and_goodbye() {
     assert!(matches!(daemon.rx.recv().await, Some(Frame::PeerDown { slot: 0, .. })));
     let numbers = handle.wait_for(|s| s.connections == 0).await.unwrap();
     assert_eq!((numbers.counters.opened, numbers.counters.delivered, numbers.peers), (2, 1, 0));
+    assert!(numbers.counters.entries().any(|entry| entry == ("delivered", 1)));
     handle.shutdown().await;
     assert!(TcpStream::connect(at).await.is_err(), "nobody listens any more");
     assert_eq!(daemon.rx.recv().await, None, "the link ends with the proxy");
+}
+
+#[tokio::test]
+async fn it_ends_with_the_daemon_of_its_process() {
+    let (handle, daemon) = start(config()).await;
+    let mut control = Node::connect(handle.addresses[0], ConnType::Control).await;
+    drop(daemon);
+    handle.ended().await;
+    assert_eq!(control.stream.read_buf(&mut control.buffer).await.unwrap(), 0);
+    handle.shutdown().await;
 }
 
 #[tokio::test]

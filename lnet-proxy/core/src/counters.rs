@@ -1,70 +1,85 @@
 //! What happened, as numbers that only grow.
 
-/// Counters of a [`crate::Proxy`]; all start at 0.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// Counters of a [`crate::Proxy`]; all start at 0.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct Counters {
+            $($(#[$doc])* pub $name: u64,)*
+        }
+
+        impl Counters {
+            /// Name and value of each, for metrics.
+            pub fn entries(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$((stringify!($name), self.$name)),*].into_iter()
+            }
+        }
+    };
+}
+
+counters! {
     /// Connections accepted from TCP.
-    pub accepted: u64,
+    accepted,
     /// Connections that finished their HELLO, either direction.
-    pub opened: u64,
+    opened,
     /// Dials begun.
-    pub dials: u64,
+    dials,
     /// Dials that failed, refusals included.
-    pub dials_failed: u64,
+    dials_failed,
     /// Half-open connections closed because newer ones came ([`crate::Limits::half_open`]).
-    pub half_open_evicted: u64,
+    half_open_evicted,
     /// Connections closed because of any other limit.
-    pub limit_closed: u64,
+    limit_closed,
     /// Connections closed because nothing moved in time.
-    pub timed_out: u64,
+    timed_out,
     /// Connections closed because the bytes did not decode.
-    pub malformed: u64,
+    malformed,
     /// Connections closed because the peer broke a rule.
-    pub misbehaved: u64,
+    misbehaved,
     /// Connections refused: foreign NID, source port, version.
-    pub refused: u64,
+    refused,
     /// Peers seen with a new incarnation while the old one was still connected.
-    pub restarts: u64,
+    restarts,
     /// LNet messages received.
-    pub messages_in: u64,
+    messages_in,
     /// LNet messages sent.
-    pub messages_out: u64,
+    messages_out,
     /// Bytes received.
-    pub bytes_in: u64,
+    bytes_in,
     /// Bytes handed to TCP.
-    pub bytes_out: u64,
+    bytes_out,
     /// Keepalive NOOPs ignored.
-    pub keepalives: u64,
+    keepalives,
     /// Zero-copy requests acknowledged.
-    pub zc_acks: u64,
+    zc_acks,
     /// Acknowledgements of zero-copy requests that were never made.
-    pub zc_acks_unexpected: u64,
+    zc_acks_unexpected,
     /// Pings answered.
-    pub pings: u64,
+    pings,
     /// Discovery pushes acknowledged and ignored.
-    pub pushes: u64,
+    pushes,
     /// PUTs handed to the daemon.
-    pub delivered: u64,
+    delivered,
     /// PUTs and GETs on portals that are not served here.
-    pub dropped_portal: u64,
+    dropped_portal,
     /// Messages for another NID, or from another one than the connection's.
-    pub dropped_foreign: u64,
+    dropped_foreign,
     /// PUTs dropped because no daemon was there, or it takes no new peers.
-    pub dropped_no_daemon: u64,
+    dropped_no_daemon,
     /// PUTs dropped because too many bytes wait for the daemon.
-    pub dropped_inbound_full: u64,
+    dropped_inbound_full,
     /// Ping answers and ACKs dropped because the peer does not read.
-    pub dropped_outbound_full: u64,
+    dropped_outbound_full,
     /// ACKs and REPLYs to nothing we asked.
-    pub answers_unexpected: u64,
+    answers_unexpected,
     /// Posts and fetches taken from the daemon.
-    pub posts: u64,
+    posts,
     /// Of these: refused because too many bytes wait for the peer, or too many answers are awaited.
-    pub posts_over_budget: u64,
+    posts_over_budget,
     /// Of these: no connection could be made, or it was lost.
-    pub posts_unreachable: u64,
+    posts_unreachable,
     /// Of these: meant for an earlier incarnation of the peer.
-    pub posts_stale: u64,
+    posts_stale,
     /// Times the link to the daemon was lost or given up.
-    pub links_lost: u64,
+    links_lost,
 }

@@ -10,7 +10,7 @@
 use crate::io::Output;
 use crate::peer::{Delivery, PeerKey};
 use crate::proxy::Proxy;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 use wire::relay::{Frame, VERSION};
 
@@ -39,6 +39,8 @@ pub(crate) struct Link {
     unflushed: usize,
     /// Peers with deliveries, in turn.
     round: VecDeque<PeerKey>,
+    /// Peers announced.
+    slots: BTreeMap<u32, PeerKey>,
     next_slot: u32,
 }
 
@@ -152,11 +154,13 @@ impl Proxy {
         let count = u64::from(count);
         if slot == WHOLE_LINK {
             self.link.credit = Some(self.link.credit.unwrap_or(0).saturating_add(count));
-        } else if let Some((key, peer)) = self.peers.iter_mut().find(|(_, p)| p.slot == Some(slot)) {
+        } else if let Some(key) = self.link.slots.get(&slot).copied()
+            && let Some(peer) = self.peers.get_mut(&key)
+        {
             peer.credit = Some(peer.credit.unwrap_or(0).saturating_add(count));
             if !peer.in_round && !peer.inbox.is_empty() {
                 peer.in_round = true;
-                self.link.round.push_back(*key);
+                self.link.round.push_back(key);
             }
         }
         self.deliver_waiting();
@@ -173,6 +177,7 @@ impl Proxy {
         let slot = self.link.next_slot;
         self.link.next_slot = if slot == WHOLE_LINK - 1 { 0 } else { slot + 1 };
         peer.slot = Some(slot);
+        self.link.slots.insert(slot, key);
         let frame = Frame::PeerUp {
             slot,
             peer: key.peer,
@@ -190,6 +195,7 @@ impl Proxy {
         let Some(peer) = self.peers.get_mut(&key) else { return };
         peer.credit = None;
         if let Some(slot) = peer.slot.take() {
+            self.link.slots.remove(&slot);
             self.emit(Frame::PeerDown { slot, reason: reason.to_owned() });
         }
     }

@@ -36,6 +36,8 @@ pub struct Proxy {
     partial_bytes: usize,
     pub(crate) outbound_bytes: usize,
     pub(crate) inbound_bytes: usize,
+    /// Peers with an open connection.
+    connected: usize,
     next_conn: u64,
     pub(crate) next_handle: u64,
 }
@@ -63,6 +65,7 @@ impl Proxy {
             partial_bytes: 0,
             outbound_bytes: 0,
             inbound_bytes: 0,
+            connected: 0,
             next_conn: 1,
             next_handle: 1,
         }
@@ -135,7 +138,7 @@ impl Proxy {
 
     /// Peers with at least one open connection.
     pub fn connected_peers(&self) -> usize {
-        self.peers.values().filter(|p| !p.conns.is_empty()).count()
+        self.connected
     }
 
     /// Bytes held now: of incomplete messages, towards the daemon, towards peers.
@@ -273,6 +276,7 @@ impl Proxy {
         let waiting = conn.tx_waiting;
         let peer = self.peers.entry(key).or_default();
         peer.incarnation = greeting.incarnation;
+        self.connected += usize::from(peer.conns.is_empty());
         peer.conns.push(id);
         peer.pause = None;
         peer.outbound_bytes += waiting;
@@ -383,6 +387,7 @@ impl Proxy {
     /// Closes all connections of a peer and forgets what was under way on them.
     pub(crate) fn drop_peer(&mut self, key: PeerKey, error: &Error) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
+        self.connected -= usize::from(!peer.conns.is_empty());
         for id in std::mem::take(&mut peer.conns) {
             self.close(id, false);
         }
