@@ -44,6 +44,8 @@ pub(crate) struct Import {
     /// `pb_handle` of callbacks to this node.
     pub(crate) callback_cookie: u64,
     next_ping: Duration,
+    /// Xid of the attempt: taken when it begins, so that requests waiting for the connection come behind it.
+    connect_xid: u64,
     /// Something other than a connect or a ping was sent on this export.
     used: bool,
 }
@@ -56,6 +58,7 @@ impl Import {
             uuid: String::new(),
             callback_cookie: 0,
             next_ping: Duration::ZERO,
+            connect_xid: 0,
             used: false,
         }
     }
@@ -99,6 +102,7 @@ impl Node {
 
     fn attempt(&mut self) {
         self.import.state = State::Discovering { until: self.now + DISCOVERY_WAIT };
+        self.import.connect_xid = self.rpc.take_xid();
         self.lnet.discover(self.mgs(), self.now);
     }
 
@@ -125,7 +129,11 @@ impl Node {
             pid: pid::PTLRPCD,
             patience: None,
         };
-        self.call(Owner::Connect, call);
+        if let Some(packet) =
+            self.rpc.call_with(self.import.connect_xid, Owner::Connect, call, true, self.now)
+        {
+            self.transmit(packet);
+        }
     }
 
     fn asked(&self) -> ConnectData {

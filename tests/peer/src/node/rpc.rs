@@ -172,7 +172,7 @@ impl Rpc {
         self.granted2 & connect_flags::REP_MBITS != 0
     }
 
-    const fn take_xid(&mut self) -> u64 {
+    pub(crate) const fn take_xid(&mut self) -> u64 {
         let xid = self.next_xid;
         self.next_xid += XID_STEP;
         xid
@@ -186,6 +186,18 @@ impl Rpc {
     /// Composes a request. With `full` it is sent now, else it waits for [`Self::release`].
     pub(crate) fn call(&mut self, owner: Owner, call: Call, full: bool, now: Duration) -> Option<Packet> {
         let xid = self.take_xid();
+        self.call_with(xid, owner, call, full, now)
+    }
+
+    /// As [`Self::call`], with an xid taken earlier.
+    pub(crate) fn call_with(
+        &mut self,
+        xid: u64,
+        owner: Owner,
+        call: Call,
+        full: bool,
+        now: Duration,
+    ) -> Option<Packet> {
         let lowest = self.pending.values().filter(|p| p.owner != Owner::Connect).map(|p| p.xid).min();
         let last_xid = match owner {
             Owner::Connect | Owner::Disconnect => 0,

@@ -1,0 +1,114 @@
+//! Events as lines for a person.
+use lustre_peer::Event;
+use std::collections::BTreeMap;
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+use wire::ldlm::ConfigKind;
+
+/// Prints what happens on one node.
+#[derive(Debug, Default)]
+pub(crate) struct Printer {
+    /// Target → index, registered but without its log yet.
+    registered: BTreeMap<String, u32>,
+}
+
+impl Printer {
+    /// Prints until the node is gone.
+    pub(crate) async fn run(mut self, mut events: Receiver<Event>) {
+        loop {
+            match events.recv().await {
+                Ok(event) => {
+                    if let Some(line) = self.line(&event) {
+                        println!("{line}");
+                    }
+                }
+                Err(RecvError::Lagged(n)) => println!("({n} events not shown)"),
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+
+    fn line(&mut self, event: &Event) -> Option<String> {
+        Some(match event {
+            Event::Connected { mgs, conn_cnt: 1, version, .. } => {
+                format!("MGS: connected to {mgs} ({})", release(*version))
+            }
+            Event::Connected { mgs, evicted, .. } => {
+                let note =
+                    if *evicted { "; it had forgotten this node, everything is read again" } else { "" };
+                format!("MGS: connected to {mgs} again{note}")
+            }
+            Event::Disconnected { mgs, why } => format!("MGS: lost {mgs}: {why}"),
+            Event::Registered { target, index, .. } => {
+                self.registered.insert(target.clone(), *index);
+                return None;
+            }
+            Event::LogRead { owner, log, records: Some(n), .. }
+                if owner == log && self.registered.contains_key(owner) =>
+            {
+                let index = self.registered.remove(owner)?;
+                format!("{}: registered, index {index}, log {log} read ({n} records)", short(owner))
+            }
+            Event::LogRead { owner, log, records: Some(n), .. } if owner == log => {
+                format!("{}: log {log} read ({n} records)", short(owner))
+            }
+            Event::LogRead { owner, log, records: Some(n), .. } if *n > 0 => {
+                format!(
+                    "{}: log {log} read ({n} records)",
+                    if owner.is_empty() { "node" } else { short(owner) }
+                )
+            }
+            Event::TableRead { table, entries, version: Some(version) } if *entries > 0 => {
+                format!("NID table {table}: {entries} target(s), version {version}")
+            }
+            Event::NodemapRead { records: Some(n) } => format!("nodemap: {n} records"),
+            Event::Ready { target, ir } => {
+                let ir = if *ir { ", imperative recovery on" } else { "" };
+                format!("{}: told the MGS that it is up{ir}", short(target))
+            }
+            Event::Mounted { name, config } => match name.strip_suffix("-client") {
+                Some(fs) => format!("client: mounted {fs}: {config}"),
+                None => format!("{}: mounted", short(name)),
+            },
+            Event::MountFailed { name, errno, why } => {
+                let hint = if *errno == -98 {
+                    "; if it was registered before, say --registered or --writeconf"
+                } else {
+                    ""
+                };
+                format!("{}: mount failed: {why} ({errno}){hint}", short(name))
+            }
+            Event::Unmounted { name } => format!("{}: unmounted", short(name)),
+            Event::Notified { name, kind } => {
+                let what = match kind {
+                    ConfigKind::Config => format!("configuration of {name}"),
+                    ConfigKind::Recover => format!("NID table of {name}"),
+                    ConfigKind::Params => "params".to_owned(),
+                    ConfigKind::Nodemap => "nodemap".to_owned(),
+                    ConfigKind::Barrier => format!("barrier of {name}"),
+                };
+                format!("notified: {what} changed, reading it again in 5 to 10 s")
+            }
+            Event::Reconfigured { name, config } => format!("{}: now {config}", short(name)),
+            Event::Violation(violation) => format!("RULE BROKEN BY THE MGS: {violation}"),
+            Event::Console(line) if line.error => line.to_string(),
+            Event::Crashed { why } => format!("KERNEL PANIC: {why}"),
+            Event::Console(_)
+            | Event::Pinged { .. }
+            | Event::LogRead { .. }
+            | Event::TableRead { .. }
+            | Event::NodemapRead { .. } => return None,
+        })
+    }
+}
+
+/// `OST0000` of `testfs-OST0000`.
+fn short(name: &str) -> &str {
+    name.rsplit_once('-').map_or(name, |(_, target)| target)
+}
+
+/// `release 2.17.57`.
+fn release(version: u32) -> String {
+    let [major, minor, patch, fix] = version.to_be_bytes();
+    let fix = if fix == 0 { String::new() } else { format!(".{fix}") };
+    format!("release {major}.{minor}.{patch}{fix}")
+}
