@@ -32,7 +32,7 @@ use tokio::sync::watch;
 
 pub use self::check::{Finding, MAX_FINDINGS};
 use self::db::{Db, WriteFailure};
-use self::failure::{closed, describe, io_failed};
+use self::failure::{closed, describe};
 pub use self::format::{APPLICATION_ID, supported};
 use self::lock::DirLock;
 use self::worker::Worker;
@@ -61,7 +61,7 @@ impl SqliteStore {
     /// [`StoreError::Corrupt`]: refused, and the database is left byte for byte as it was.
     /// [`StoreError::Io`], [`StoreError::Unavailable`]: the system or another program is in the way.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(dir).map_err(io_failed(dir, "create the data directory"))?;
+        open::create_dir(dir)?;
         let lock = DirLock::take(dir)?;
         let path = dir.join(DB_FILE);
         if open::size_of(&path)?.is_none() {

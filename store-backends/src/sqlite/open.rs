@@ -43,6 +43,25 @@ pub(super) fn open_checked(path: &Path) -> Result<Db, StoreError> {
     Ok(db)
 }
 
+/// Makes the data directory, if need be with those above it, so that a power failure cannot take it away again.
+pub(super) fn create_dir(dir: &Path) -> Result<(), StoreError> {
+    const DOING: &str = "create the data directory";
+    let mut missing = Vec::new();
+    for above in dir.ancestors().take_while(|above| !above.as_os_str().is_empty()) {
+        if size_of(above)?.is_some() {
+            break;
+        }
+        missing.push(above);
+    }
+    std::fs::create_dir_all(dir).map_err(io_failed(dir, DOING))?;
+    for made in missing {
+        // the parent of a relative name is the working directory
+        let parent = made.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(parent).and_then(|dir| dir.sync_all()).map_err(io_failed(parent, "sync the directory"))?;
+    }
+    Ok(())
+}
+
 /// Makes an empty store at `path`, which does not exist. A crash at any point leaves nothing or all of it.
 pub(super) fn create(dir: &Path, path: &Path) -> Result<(), StoreError> {
     let wal = beside(path, "-wal");
