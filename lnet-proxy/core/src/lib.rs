@@ -22,6 +22,7 @@ mod conn;
 mod counters;
 mod dial;
 mod error;
+pub mod fuzz;
 mod handshake;
 mod inbound;
 mod io;
