@@ -475,9 +475,12 @@ impl Lnet {
         let Some(conn) = self.conns.remove(&id) else { return };
         let Some(nid) = conn.peer else { return };
         if conn.state == State::Up {
+            // Nobody above is told: a request that was lost with it times out.
             self.close_siblings(nid, None, now);
+            self.peer(nid, now).wanted = false;
+        } else {
+            self.failed(nid, now);
         }
-        self.failed(nid, now);
     }
 
     /// Closes a connection, and its siblings if it was up, as a kernel does on any protocol error.
@@ -495,7 +498,7 @@ impl Lnet {
         self.peer(nid, now).heard = now;
     }
 
-    /// A connection failed: back off; without any connection what is queued is lost.
+    /// A connection could not be made: back off; without any connection what is queued is lost.
     fn failed(&mut self, nid: Nid, now: Duration) {
         let up = self.conns.values().any(|c| c.peer == Some(nid) && c.state == State::Up);
         let peer = self.peer(nid, now);

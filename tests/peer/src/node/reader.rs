@@ -387,7 +387,7 @@ impl Node {
         }
     }
 
-    /// Executes records of a main or params log; the position stays before the one that fails.
+    /// Executes records of a main or params log; the position is the one that fails.
     fn execute(&mut self, key: LogKey, records: &[Record]) -> Result<(), i32> {
         let Some((owner, role, name)) =
             self.logs.get(&key).map(|l| (l.owner.clone(), l.role, l.name.clone()))
@@ -405,11 +405,11 @@ impl Node {
                     what: e.to_string(),
                 }),
             };
+            self.advance_to(key, record.index);
             if let Some(error) = failed {
                 self.console(ConsoleLine::error(format!("{name}: cfg command failed: {error}")));
                 return Err(error.errno);
             }
-            self.advance_to(key, record.index);
         }
         Ok(())
     }
@@ -429,7 +429,8 @@ impl Node {
             self.read_done(task, reading);
             return self.fail(task, status, format!("configuration log {name}"));
         }
-        if status != 0 && status != ENOENT {
+        // What cannot be executed stays so until the next change; what could not be read is tried again.
+        if records.is_none() && status != ENOENT {
             self.mark_lost(reading.key);
         }
         let fresh = records.is_some_and(|n| n > 0) && matches!(role, Role::Main | Role::Params);

@@ -118,3 +118,10 @@ fn a07_whole_session_of_the_client() {
     assert!(done.mounted.is_empty());
     assert_eq!((done.pings_alone, done.pings_asked), (3, 3));
 }
+
+#[test]
+fn b_client_with_changes_and_restarts_of_the_mgs() {
+    let script = vec![Command::MountClient(ClientOptions::new("testfs"))];
+    let done = Replay::new(only("B-session", CLI)).loose().run(script);
+    assert_eq!(done.mounted, ["testfs-client"]);
+}

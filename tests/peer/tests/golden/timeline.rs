@@ -14,6 +14,8 @@ pub(crate) enum Item {
     Request(ConnReq),
     Hello(Hello),
     Frame(Frame),
+    /// All connections broke; somewhere between the last message on the old ones and the first on new ones.
+    Broken,
 }
 
 #[derive(Clone, Debug)]
@@ -34,7 +36,7 @@ pub(crate) struct Boot {
 
 /// The boots of a node in a capture, in order.
 pub(crate) fn boots(capture: &str, ip: Ipv4Addr) -> Vec<Boot> {
-    let path = capture::vectors_dir().join(format!("captures/A/{capture}.pcap.gz"));
+    let path = capture::vectors_dir().join(format!("captures/{}/{capture}.pcap.gz", &capture[..1]));
     let mut boots: Vec<Boot> = Vec::new();
     for connection in capture::load(&path).unwrap() {
         if connection.client.ip() != IpAddr::V4(ip) || connection.server.ip() != IpAddr::V4(MGS) {
@@ -42,6 +44,14 @@ pub(crate) fn boots(capture: &str, ip: Ipv4Addr) -> Vec<Boot> {
         }
         assert!(connection.from_start, "{capture}: no SYN");
         let (hello, items) = items(&connection);
+        let known = |b: &&mut Boot| b.incarnation == hello.src_incarnation;
+        if hello.ctype == ConnType::Control
+            && let Some(boot) = boots.last_mut().filter(known)
+        {
+            let last = boot.items.iter().map(|t| t.time).max().unwrap();
+            let time = last + (connection.start - last) / 2;
+            boot.items.push(Timed { time, ctype: hello.ctype, from_peer: false, item: Item::Broken });
+        }
         match boots.last_mut() {
             Some(boot) if boot.incarnation == hello.src_incarnation => boot.items.extend(items),
             _ => boots.push(Boot { incarnation: hello.src_incarnation, peer: hello.src_nid, items }),
