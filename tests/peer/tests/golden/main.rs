@@ -15,9 +15,11 @@ mod timeline;
 use lustre_peer::{ClientOptions, Command, TargetKind, TargetOptions, TargetState};
 use replay::Replay;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 use timeline::Boot;
 
 const SRV: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 3);
+const SRV2: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 5);
 const CLI: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 4);
 
 fn target(kind: TargetKind, index: u32) -> Command {
@@ -124,4 +126,25 @@ fn b_client_with_changes_and_restarts_of_the_mgs() {
     let script = vec![Command::MountClient(ClientOptions::new("testfs"))];
     let done = Replay::new(only("B-session", CLI)).loose().run(script);
     assert_eq!(done.mounted, ["testfs-client"]);
+}
+
+/// Three targets of one node, each registration revoking the locks of those before; then two changed parameters. Cut
+/// before the third change: there the recorded requeue thread met a burst of callbacks halfway.
+#[test]
+fn b_servers_with_changes() {
+    let script = vec![target(TargetKind::Mdt, 0), target(TargetKind::Ost, 0), target(TargetKind::Ost, 1)];
+    let boot = only("B-session", SRV).until(Duration::from_secs(1_795_231_203));
+    let done = Replay::new(boot).loose().run(script);
+    assert_eq!(done.mounted, ["testfs-MDT0000", "testfs-OST0000", "testfs-OST0001"]);
+    let osc = ("testfs-OST0000-osc-MDT0000".to_owned(), "osc.max_dirty_mb".to_owned());
+    assert_eq!((done.config.timeout, done.config.params.get(&osc).map(String::as_str)), (Some(60), Some("64")));
+}
+
+/// A second OST0000 on another node: connect, registration refused, disconnect.
+#[test]
+fn e03b_refused_registration() {
+    let boot = only("E03b-dup-index-refused-by-mgs", SRV2);
+    let done = Replay::new(boot).refused(-98).run(vec![target(TargetKind::Ost, 0)]);
+    assert!(done.mounted.is_empty());
+    assert_eq!(done.requests, 3);
 }

@@ -22,15 +22,18 @@ enum Class {
     Setup,
     Lnet,
     CallbackReply,
+    /// Only when not strict: else cancels are requests like others.
+    Cancel,
     Request,
 }
 
-fn class(item: &Item) -> Class {
+fn class(item: &Item, strict: bool) -> Class {
     match item {
         Item::Request(_) | Item::Hello(_) | Item::Broken => Class::Setup,
         Item::Frame(Frame::Lnet(_, header, _)) => match header.msg {
             Message::Put { portal: portal::LDLM_CB_REPLY, .. } => Class::CallbackReply,
             Message::Put { portal: portal::LNET_RESERVED, .. } => Class::Lnet,
+            Message::Put { portal: portal::LDLM_CANCEL_REQUEST, .. } if !strict => Class::Cancel,
             Message::Put { .. } => Class::Request,
             _ => Class::Lnet,
         },
@@ -74,6 +77,7 @@ pub(crate) struct Replay {
     events: Vec<Event>,
     /// Handles that belong to pings of an administrator.
     foreign: BTreeSet<[u8; 16]>,
+    refused: Option<i32>,
 }
 
 const fn code(ctype: ConnType) -> u8 {
@@ -99,12 +103,19 @@ impl Replay {
             items: BTreeMap::new(),
             events: Vec::new(),
             foreign: BTreeSet::new(),
+            refused: None,
         }
     }
 
     /// Two kernel threads answer callbacks and cancel: take the answer to the same callback, the cancel of the same lock.
     pub(crate) fn loose(mut self) -> Self {
         self.maps.strict = false;
+        self
+    }
+
+    /// A mount has to fail with this errno.
+    pub(crate) fn refused(mut self, errno: i32) -> Self {
+        self.refused = Some(errno);
         self
     }
 
@@ -144,7 +155,7 @@ impl Replay {
                 let at = self.node.poll_timeout().unwrap();
                 self.feed(Input::Tick, at);
             }
-            requests += usize::from(class(&timed.item) == Class::Request);
+            requests += usize::from(matches!(self.class(&timed.item), Class::Request | Class::Cancel));
             self.expect(i, timed);
         }
         assert!(script.is_empty(), "commands left: {script:?}");
@@ -174,12 +185,16 @@ impl Replay {
         }
     }
 
+    fn class(&self, item: &Item) -> Class {
+        class(item, self.maps.strict)
+    }
+
     fn has(&self, timed: &Timed) -> bool {
-        self.items.get(&(code(timed.ctype), class(&timed.item))).is_some_and(|q| !q.is_empty())
+        self.items.get(&(code(timed.ctype), self.class(&timed.item))).is_some_and(|q| !q.is_empty())
     }
 
     fn expect(&mut self, i: usize, timed: &Timed) {
-        let queue = self.items.entry((code(timed.ctype), class(&timed.item))).or_default();
+        let queue = self.items.entry((code(timed.ctype), self.class(&timed.item))).or_default();
         let at = if self.maps.strict { 0 } else { same_thing(queue, &timed.item) };
         let Some(emitted) = queue.remove(at) else {
             panic!(
@@ -269,18 +284,20 @@ impl Replay {
         }
         let ctype = ctype.expect("HELLO comes with the request");
         for item in out {
-            self.items.entry((code(ctype), class(&item))).or_default().push_back(item);
+            self.items.entry((code(ctype), class(&item, self.maps.strict))).or_default().push_back(item);
         }
     }
 
-    /// A kernel MGS breaks no rule.
+    /// A kernel MGS breaks no rule, and mounts fail only as announced.
     fn no_complaint(&self) {
+        let mut refused = None;
         for event in &self.events {
-            assert!(
-                !matches!(event, Event::Violation(_) | Event::Crashed { .. } | Event::MountFailed { .. }),
-                "{event:?}"
-            );
+            assert!(!matches!(event, Event::Violation(_) | Event::Crashed { .. }), "{event:?}");
+            if let Event::MountFailed { errno, .. } = event {
+                refused = Some(*errno);
+            }
         }
+        assert_eq!(refused, self.refused);
     }
 }
 

@@ -34,6 +34,14 @@ pub(crate) struct Boot {
     pub(crate) items: Vec<Timed>,
 }
 
+impl Boot {
+    /// The part before a time.
+    pub(crate) fn until(mut self, time: Duration) -> Self {
+        self.items.retain(|t| t.time < time);
+        self
+    }
+}
+
 /// The boots of a node in a capture, in order.
 pub(crate) fn boots(capture: &str, ip: Ipv4Addr) -> Vec<Boot> {
     let path = capture::vectors_dir().join(format!("captures/{}/{capture}.pcap.gz", &capture[..1]));
