@@ -172,7 +172,7 @@ fn wrong_source(hello: &Hello, local: Nid) -> Option<Error> {
         return Some(Error::SourcePid { pid: hello.src_pid });
     }
     let related = nid.lnd == lnd::TCP && nid.lnd == local.lnd && nid.net == local.net;
-    (!related || nid == Nid::ANY).then_some(Error::SourceNid { nid, local })
+    (!related).then_some(Error::SourceNid { nid, local })
 }
 
 fn first_word(bytes: &[u8]) -> Option<u32> {

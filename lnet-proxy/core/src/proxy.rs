@@ -324,8 +324,10 @@ impl Proxy {
 
     pub(crate) fn uncharge(&mut self, key: PeerKey, bytes: usize) {
         if let Some(peer) = self.peers.get_mut(&key) {
+            debug_assert!(peer.outbound_bytes >= bytes, "more taken than was charged");
             peer.outbound_bytes = peer.outbound_bytes.saturating_sub(bytes);
         }
+        debug_assert!(self.outbound_bytes >= bytes, "more taken than was charged");
         self.outbound_bytes = self.outbound_bytes.saturating_sub(bytes);
     }
 

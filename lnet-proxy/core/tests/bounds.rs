@@ -141,6 +141,20 @@ fn credit_of_the_link_and_of_a_peer() {
 }
 
 #[test]
+fn credit_ends_with_the_link() {
+    let mut net = Net::new(config());
+    let conn = net.connect(client(), 5, ConnType::Control);
+    net.frame(Frame::Credit { slot: u32::MAX, count: 1 });
+    net.frame(Frame::Credit { slot: 0, count: 1 });
+    net.input(Input::LinkDown);
+    net.link_up();
+    for n in 0..5 {
+        net.send(conn, client(), put(26, n), b"x");
+    }
+    assert_eq!(bits(&net), [0, 1, 2, 3, 4]);
+}
+
+#[test]
 fn a_slow_daemon_is_served_fairly_and_the_queue_of_a_peer_is_bounded() {
     let mut c = config();
     c.limits.link_window = 2;
@@ -234,6 +248,18 @@ fn a_peer_that_does_not_read_costs_a_bounded_amount_and_then_its_connections() {
     assert!(!net.is_closed(conn));
     net.advance(Duration::from_secs(1));
     assert!(net.is_closed(conn) && !net.is_closed(good));
+}
+
+#[test]
+fn more_to_send_is_no_progress() {
+    let mut net = Net::new(config());
+    let conn = net.connect(client(), 5, ConnType::Control);
+    net.flows = false;
+    for _ in 0..2 {
+        net.send(conn, client(), ping(), b"");
+        net.advance(Duration::from_secs(25));
+    }
+    assert!(net.is_closed(conn), "it took nothing for 50 s");
 }
 
 #[test]

@@ -105,12 +105,15 @@ fn an_ack_is_matched_by_its_handle_once_and_from_the_right_peer() {
     let ack = |dst, mlength| Message::Ack { dst, match_bits: 0, mlength };
     net.send(stranger, other, ack(first, 2000), b"");
     net.send(conns[0], client(), ack(Handle::NONE, 1), b"");
+    let mut of_an_earlier_start = first;
+    of_an_earlier_start.0[0] ^= 1;
+    net.send(conns[0], client(), ack(of_an_earlier_start, 1), b"");
     assert_eq!(net.relay, []);
     net.send(conns[2], client(), ack(second, 5), b"");
     net.send(conns[2], client(), ack(first, 1999), b"");
     net.send(conns[2], client(), ack(first, 2000), b"");
     assert_eq!(net.relay, [done(2, PostStatus::Acked(5)), done(1, PostStatus::Acked(1999))]);
-    assert_eq!(net.proxy.counters().answers_unexpected, 3);
+    assert_eq!(net.proxy.counters().answers_unexpected, 4);
     net.advance(Duration::from_secs(100));
     assert_eq!(net.relay.len(), 2, "no time-out after the ACK");
 }
@@ -402,4 +405,66 @@ fn nids_that_cannot_be_dialled() {
         assert_eq!(net.relay.pop(), Some(done(cookie, PostStatus::Unreachable)), "{peer}");
     }
     assert_eq!(net.dials, []);
+}
+
+#[test]
+fn what_a_dialled_connection_has_not_sent_is_charged_to_the_peer() {
+    let mut net = Net::new(config());
+    net.flows = false;
+    net.frame(post(1, 5, false, b""));
+    let (conn, _) = dial(&net, 0);
+    net.answer_dial(conn, &hello(client(), 5, ConnType::Control));
+    assert_eq!(net.proxy.held_bytes(), 16 + 56 + 96, "request, HELLO, PUT");
+    net.input(Input::Flushed { conn, bytes: 16 + 56 + 96 });
+    assert_eq!(net.proxy.held_bytes(), 0);
+    assert!(net.relay.contains(&done(1, PostStatus::Sent)));
+}
+
+#[test]
+fn a_peer_that_comes_itself_ends_the_pause() {
+    let mut net = Net::new(config());
+    net.frame(post(1, 5, false, b"x"));
+    let (conn, _) = dial(&net, 0);
+    net.input(Input::Dialled { conn, result: Err("refused".into()) });
+    let conn = net.connect(client(), 5, ConnType::Control);
+    net.input(Input::Closed { conn, error: None });
+    net.frame(post(2, 5, false, b"x"));
+    let (conn, _) = dial(&net, 1);
+    net.input(Input::Dialled { conn, result: Err("refused".into()) });
+    net.advance(Duration::from_secs(1));
+    net.frame(post(3, 5, false, b"x"));
+    assert_eq!(net.dials.len(), 3, "the pause is the shortest again");
+}
+
+/// The next daemon uses the same cookies for other things.
+#[test]
+fn a_new_daemon_hears_nothing_of_the_posts_of_the_old_one() {
+    let mut net = Net::new(config());
+    let conn = net.connect(nid("192.168.1.21@tcp"), 5, ConnType::Control);
+    net.flows = false;
+    net.frame(post(1, 5, false, b"waits for its dial"));
+    let Frame::Post { local, portal, match_bits, offset, want_ack, payload, .. } = post(0, 0, false, b"")
+    else {
+        panic!()
+    };
+    let peer = nid("192.168.1.21@tcp");
+    net.frame(Frame::Post {
+        cookie: 2,
+        peer,
+        local,
+        incarnation: 5,
+        portal,
+        match_bits,
+        offset,
+        want_ack,
+        payload,
+    });
+    net.input(Input::LinkDown);
+    net.link_up();
+    net.relay.clear();
+    let (dialled, _) = dial(&net, 0);
+    net.input(Input::Dialled { conn: dialled, result: Err("refused".into()) });
+    net.input(Input::Flushed { conn, bytes: 1000 });
+    assert_eq!(net.relay, []);
+    assert_eq!(net.proxy.held_bytes(), 0);
 }
