@@ -170,5 +170,7 @@ async fn replay(factory: &impl AsyncFn() -> Fresh, ops: Vec<Op>) {
             }
         }
     }
-    assert_eq!(fresh.store.range("").await, Ok(model.range("")));
+    for prefix in PREFIXES {
+        assert_eq!(fresh.store.range(prefix).await, Ok(model.range(prefix)), "{prefix:?}");
+    }
 }
