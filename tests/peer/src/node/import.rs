@@ -8,7 +8,7 @@
 //! ```
 use super::event::ConsoleLine;
 use super::lock::pid;
-use super::rpc::{Call, Outcome, Owner};
+use super::rpc::{CONNECT_WAIT, Call, Outcome, Owner};
 use super::{Event, Node, Violation};
 use std::time::Duration;
 use wire::Codec;
@@ -128,6 +128,7 @@ impl Node {
             exposed: None,
             pid: pid::PTLRPCD,
             patience: None,
+            connect_wait: CONNECT_WAIT,
         };
         if let Some(packet) =
             self.rpc.call_with(self.import.connect_xid, Owner::Connect, call, true, self.now)
@@ -335,5 +336,6 @@ const fn bare(opcode: u32) -> Call {
         exposed: None,
         pid: pid::PTLRPCD,
         patience: None,
+        connect_wait: CONNECT_WAIT,
     }
 }

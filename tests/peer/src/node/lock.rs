@@ -3,7 +3,7 @@
 //! A blocking callback is answered first; the cancel follows at once, or when the log has been read that the lock
 //! guards. The lost log is read again 5 to 10 s later.
 use super::lnet::Delivered;
-use super::rpc::{Call, EARLY, Owner};
+use super::rpc::{CONNECT_WAIT, Call, EARLY, Owner};
 use super::{Event, LogKey, Node, Violation};
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -202,6 +202,7 @@ impl Node {
             exposed: None,
             pid: pid::LDLM_BL,
             patience: None,
+            connect_wait: CONNECT_WAIT,
         };
         self.call(owner, call);
     }

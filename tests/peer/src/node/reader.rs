@@ -2,7 +2,7 @@
 use super::lock::{Lock, enqueue_request, pid};
 use super::log::{LogCursor, Record, Step as LogStep};
 use super::mount::{MountKind, Stage, Task};
-use super::rpc::{Call, Outcome, Owner};
+use super::rpc::{CONNECT_WAIT, Call, Outcome, Owner};
 use super::table::{self, NodemapRead, NodemapStep};
 use super::{ConfigLog, ConsoleLine, Event, LogKey, Node, Role, Violation};
 use bytes::Bytes;
@@ -24,6 +24,9 @@ const UNITS: (u32, u32) = (256, 4);
 const PLAIN_LOG: u32 = 4;
 const BLOCK_LEN: u32 = 8192;
 const ENOENT: i32 = -2;
+const ETIMEDOUT: i32 = -110;
+/// A lock for the sptlrpc log is given up soon when there is no connection.
+const SPTLRPC_WAIT: Duration = Duration::from_secs(5);
 
 /// A log being read.
 #[derive(Debug)]
@@ -58,6 +61,19 @@ fn credentials() -> Bytes {
     raw.into()
 }
 
+fn plain_call(task: &Task, opcode: u32, buffers: Vec<Bytes>, repsize: u32) -> Call {
+    Call {
+        opc: opcode,
+        buffers,
+        repsize,
+        bulk_room: None,
+        exposed: None,
+        pid: if task.owner == Owner::Requeue { pid::REQUEUE } else { pid::MOUNT },
+        patience: None,
+        connect_wait: CONNECT_WAIT,
+    }
+}
+
 impl Node {
     pub(crate) fn add_log(&mut self, owner: &str, role: Role, name: &str) -> Option<LogKey> {
         let base = name.rsplit_once('-').map_or(name, |(base, _)| base);
@@ -85,22 +101,22 @@ impl Node {
         repsize: u32,
         room: Option<usize>,
     ) {
-        let pid = if task.owner == Owner::Requeue { pid::REQUEUE } else { pid::MOUNT };
-        let call =
-            Call { opc: opcode, buffers, repsize, bulk_room: room, exposed: None, pid, patience: None };
+        let call = Call { bulk_room: room, ..plain_call(task, opcode, buffers, repsize) };
         self.call(task.owner, call);
     }
 
     /// Enqueue; the reading follows when granted.
     pub(crate) fn start_read(&mut self, task: &mut Task, key: LogKey) {
         let Some(log) = self.logs.get_mut(&key) else { return };
-        let (cookie, resource) = (self.locks.cookie(), log.resource);
+        let (cookie, resource, role) = (self.locks.cookie(), log.resource, log.role);
         log.lock = Some(cookie);
         log.lost = false;
         let lock = Lock { log: key, resource, server: 0, granted: false, revoked: false };
         self.locks.held.insert(cookie, lock);
         let request = enqueue_request(resource, cookie).to_vec(self.cfg.order).into();
-        self.read_call(task, opc::LDLM_ENQUEUE, vec![request], 344, None);
+        let connect_wait = if role == Role::Sptlrpc { SPTLRPC_WAIT } else { CONNECT_WAIT };
+        let call = Call { connect_wait, ..plain_call(task, opc::LDLM_ENQUEUE, vec![request], 344) };
+        self.call(task.owner, call);
         task.stage = Stage::Reading(Reading { key, part: Part::Enqueue, opens: 1, cancel_after: false });
     }
 
@@ -251,6 +267,9 @@ impl Node {
                 self.console(ConsoleLine::error(text));
             }
             self.mark_lost(reading.key);
+            if outcome.status == ETIMEDOUT && !self.is_full() {
+                return self.log_end(task, &reading, None, ETIMEDOUT);
+            }
             return self.read_part(task, reading);
         };
         let waiting = reply.flags & (lock_flags::BLOCK_GRANTED | lock_flags::BLOCK_WAIT) != 0;

@@ -23,8 +23,8 @@ const NET_LATENCY: u64 = 4;
 const XID_STEP: u64 = 128;
 /// `pb_timeout` and `pb_service_time` of a connect.
 const CONNECT_TIMEOUT: (u32, u32) = (5, 4);
-/// How long a request waits for a connection before it fails with -ETIMEDOUT.
-const CONNECT_WAIT: Duration = Duration::from_secs(35);
+/// How long most requests wait for a connection.
+pub(crate) const CONNECT_WAIT: Duration = Duration::from_secs(35);
 
 /// Which activity of the node sent a request, so that its answer finds the way back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +59,8 @@ pub(crate) struct Call {
     pub(crate) pid: i32,
     /// Time the sender gives it instead of the adaptive one.
     pub(crate) patience: Option<Duration>,
+    /// How long it waits for a connection before it fails with -ETIMEDOUT.
+    pub(crate) connect_wait: Duration,
 }
 
 /// Request and reply portal, and high half of `pb_version`, of an opcode.
@@ -204,6 +206,7 @@ impl Rpc {
             _ if !full => 0,
             _ => lowest.unwrap_or(xid).min(xid) - 1,
         };
+        let deadline = now + call.connect_wait;
         let pending = Pending {
             xid,
             mbits: if owner == Owner::Connect { 0 } else { xid },
@@ -213,7 +216,7 @@ impl Rpc {
             resent: false,
             at: false,
             sent: now,
-            deadline: now + CONNECT_WAIT,
+            deadline,
             bulk: None,
             reply: None,
         };

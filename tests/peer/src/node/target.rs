@@ -1,6 +1,6 @@
 //! Registration of targets: REG at mount, READY with the instance, READY again after a reconnect.
 use super::lock::pid;
-use super::rpc::{Call, Outcome, Owner};
+use super::rpc::{CONNECT_WAIT, Call, Outcome, Owner};
 use super::{ConsoleLine, Event, Mount, MountKind, Node, Violation};
 use crate::node::{TargetKind, TargetOptions, TargetState};
 use bytes::Bytes;
@@ -113,6 +113,7 @@ impl Node {
             exposed,
             pid: pid::MOUNT,
             patience: Some(if slow { PATIENCE.1 } else { PATIENCE.0 }),
+            connect_wait: CONNECT_WAIT,
         };
         self.call(owner, call);
     }
@@ -131,8 +132,9 @@ impl Node {
         let Some(Ok(info)) = info else {
             // No target info: taken for a failure of communication, which only a new target cannot live with.
             if outcome.message.is_some() {
-                let what = "reply without a target info".to_owned();
-                self.violation(Violation::Registration { target: target.clone(), what });
+                let what = "reply without a whole target info".to_owned();
+                self.violation(Violation::Registration { target, what });
+                return Err((-71, "reply of the MGS is too short".to_owned()));
             }
             if outcome.status == 0 || !indispensable || purpose == Purpose::Ready {
                 let text =

@@ -137,7 +137,10 @@ fn b_servers_with_changes() {
     let done = Replay::new(boot).loose().run(script);
     assert_eq!(done.mounted, ["testfs-MDT0000", "testfs-OST0000", "testfs-OST0001"]);
     let osc = ("testfs-OST0000-osc-MDT0000".to_owned(), "osc.max_dirty_mb".to_owned());
-    assert_eq!((done.config.timeout, done.config.params.get(&osc).map(String::as_str)), (Some(60), Some("64")));
+    assert_eq!(
+        (done.config.timeout, done.config.params.get(&osc).map(String::as_str)),
+        (Some(60), Some("64"))
+    );
 }
 
 /// A second OST0000 on another node: connect, registration refused, disconnect.

@@ -1,0 +1,155 @@
+//! An MGS that restarts, forgets, is not there, or plays with cookies.
+use crate::pair::{Pair, nid};
+use lustre_peer::{Event, Violation};
+use std::time::Duration;
+use wire::ptlrpc::{connect_op, opc};
+
+fn connects(pair: &Pair) -> Vec<u32> {
+    pair.mgs.seen.iter().filter(|s| s.opc == opc::MGS_CONNECT).map(|s| s.body.conn_cnt).collect()
+}
+
+#[test]
+fn after_a_restart_everything_is_taken_again() {
+    let mut pair = Pair::new();
+    pair.mount_mdt();
+    pair.mount_ost(0);
+    pair.mgs.seen.clear();
+    pair.mgs.restart();
+    pair.cut();
+    assert!(pair.mgs.seen.is_empty(), "a broken connection is not told upwards");
+    pair.seconds(26);
+    assert_eq!(connects(&pair), [2]);
+    let ready: Vec<u32> =
+        pair.mgs.seen.iter().filter(|s| s.opc == opc::MGS_TARGET_REG).map(|s| s.opc).collect();
+    assert_eq!(ready.len(), 2, "NID notification for each target");
+    assert!(pair.events.iter().any(|e| matches!(e, Event::Connected { evicted: true, conn_cnt: 2, .. })));
+    pair.mgs.seen.clear();
+    pair.seconds(11);
+    let logs: Vec<&str> =
+        pair.mgs.seen.iter().filter(|s| s.opc == 501 || s.opc == 256).map(|s| s.log.as_str()).collect();
+    assert_eq!(
+        logs,
+        [
+            "testfs-client",
+            "testfs-OST0000",
+            "params",
+            "testfs-client",
+            "testfs-mdtir",
+            "testfs-MDT0000",
+            "params",
+            "nodemap",
+            "testfs-sptlrpc"
+        ],
+        "youngest mount first"
+    );
+    assert_eq!(pair.mgs.locks.len(), 10);
+    assert!(pair.violations().is_empty(), "{:?}", pair.violations());
+}
+
+#[test]
+fn an_unknown_handle_leads_to_a_reconnect() {
+    let mut pair = Pair::new();
+    pair.mount_client();
+    pair.mgs.seen.clear();
+    pair.mgs.evict();
+    pair.seconds(26);
+    assert_eq!(pair.mgs.opcodes()[..2], [opc::OBD_PING, opc::MGS_CONNECT]);
+    assert_ne!(pair.mgs.seen[1].body.handle, 0, "the old handle is stated");
+    assert_eq!(pair.mgs.seen[1].body.op_flags & connect_op::INITIAL, 0);
+    pair.seconds(10);
+    assert_eq!(pair.mgs.locks.len(), 4);
+}
+
+#[test]
+fn a_reconnect_with_the_same_cookie_keeps_locks() {
+    let mut pair = Pair::new();
+    pair.mount_client();
+    pair.mgs.seen.clear();
+    pair.mgs.twist = Some(Box::new(|a| a.dropped = a.opc == opc::OBD_PING));
+    pair.seconds(41);
+    assert_eq!(connects(&pair), [2]);
+    let evicted = |e: &Event| matches!(e, Event::Connected { evicted: true, .. });
+    assert!(!pair.events.iter().any(evicted));
+    assert_eq!(pair.mgs.locks.len(), 4);
+    assert!(pair.mgs.seen.iter().all(|s| s.opc == opc::OBD_PING || s.opc == opc::MGS_CONNECT));
+}
+
+#[test]
+fn reconnect_with_another_cookie_is_an_eviction() {
+    let mut pair = Pair::new();
+    pair.mount_client();
+    pair.mgs.twist = Some(Box::new(|a| a.dropped = a.opc == opc::OBD_PING));
+    pair.seconds(26);
+    let mut first = true;
+    pair.mgs.twist = Some(Box::new(move |a| {
+        if a.opc == opc::MGS_CONNECT && std::mem::take(&mut first) {
+            assert_eq!(a.body.op_flags, connect_op::RECONNECT);
+            a.body.handle ^= 0xff00_0000;
+        }
+    }));
+    pair.seconds(20);
+    assert!(pair.events.iter().any(|e| matches!(e, Event::Connected { evicted: true, .. })));
+    // The handle it was given is unknown to this MGS, which the next request finds out.
+    pair.seconds(60);
+    assert_eq!(pair.node.config("testfs-client").unwrap().to_string(), "1 MDT, 2 OSTs");
+}
+
+#[test]
+fn export_cookie_0_is_a_fault() {
+    let mut pair = Pair::new();
+    pair.mgs.twist = Some(Box::new(|a| {
+        if a.opc == opc::MGS_CONNECT {
+            a.body.handle = 0;
+        }
+    }));
+    pair.mount_client();
+    assert!(matches!(pair.violations()[..], [Violation::BadReply { opc: opc::MGS_CONNECT, .. }]));
+}
+
+#[test]
+fn a_standby_is_left_for_the_next_nid() {
+    let mut pair = Pair::with(|c| c.mgs = vec![nid("10.0.0.1@tcp"), nid("10.0.0.9@tcp")]);
+    pair.unreachable = true;
+    pair.mount_client();
+    pair.pass(Duration::from_millis(500));
+    pair.unreachable = false;
+    pair.mgs.nid = nid("10.0.0.9@tcp");
+    pair.seconds(3);
+    assert_eq!(pair.mounted(), ["testfs-client"]);
+    assert!(
+        pair.events.iter().any(|e| matches!(e, Event::Connected { mgs, .. } if *mgs == nid("10.0.0.9@tcp")))
+    );
+}
+
+#[test]
+fn without_an_mgs_a_mount_gives_up() {
+    let mut pair = Pair::new();
+    pair.unreachable = true;
+    pair.mount_client();
+    pair.seconds(120);
+    assert!(pair.failure().is_some());
+    let mut pair = Pair::new();
+    pair.unreachable = true;
+    pair.mount_ost(0);
+    pair.seconds(120);
+    assert_eq!(pair.failure(), Some(-110));
+}
+
+#[test]
+fn connect_refused_with_an_error_is_tried_again_after_25_seconds() {
+    let mut pair = Pair::new();
+    let mut left = 1;
+    pair.mgs.twist = Some(Box::new(move |a| {
+        if a.opc == opc::MGS_CONNECT && left > 0 {
+            left -= 1;
+            (a.body.status, a.body.msg_type) = (-19, wire::ptlrpc::msg_type::ERR);
+            a.buffers.clear();
+        }
+    }));
+    pair.mount_client();
+    pair.seconds(24);
+    assert_eq!(connects(&pair), [1]);
+    pair.seconds(2);
+    assert_eq!(connects(&pair), [1, 2]);
+    assert_eq!(pair.mounted(), ["testfs-client"]);
+}
