@@ -1,7 +1,7 @@
 //! The binary: output, exit codes, one line on stderr.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
-mod states;
+use capture::states;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

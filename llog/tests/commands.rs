@@ -1,7 +1,7 @@
 //! The constructors against every command that a kernel MGS wrote, and commands as a codec.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
-mod states;
+use capture::states;
 
 use llog::{Log, LustreCfg, Marker, cmd};
 use proptest::prelude::*;

@@ -1,7 +1,7 @@
 //! Every rule of `check`, each broken on purpose; and `diff`.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
-mod states;
+use capture::states;
 
 use llog::check::{self, Level};
 use llog::diff::{Difference, diff};

@@ -1,7 +1,7 @@
 //! Every log of every recorded state of a kernel MGS, against this crate.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
-mod states;
+use capture::states;
 
 use llog::record::kind;
 use llog::{Log, text};

@@ -1,7 +1,7 @@
 //! A log under random changes, and under hostile bytes.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
-mod states;
+use capture::states;
 
 use llog::marker::flag;
 use llog::{Error, Log, LustreCfg, Marker, check, diff, text};

@@ -16,7 +16,8 @@ pub fn text(nids: &[Nid], listening: &[SocketAddr], api: &Path, data: &Path, uui
     let _ = writeln!(out, "mgsd {} serves MGS {uuid}", env!("CARGO_PKG_VERSION"));
     let _ = writeln!(out, "  NID        {}", list(", "));
     for address in listening {
-        let note = if real { "" } else { "   for simulated nodes only: NIDs carry no port, real nodes dial 988" };
+        let note =
+            if real { "" } else { "   for simulated nodes only: NIDs carry no port, real nodes dial 988" };
         let _ = writeln!(out, "  LNet       {address}{note}");
     }
     let _ = writeln!(out, "  store      {}", data.display());
@@ -27,7 +28,8 @@ pub fn text(nids: &[Nid], listening: &[SocketAddr], api: &Path, data: &Path, uui
         let _ = writeln!(out, "\nFormat and mount, on the servers:");
         let _ = writeln!(out, "  mkfs.lustre --mdt --index=0 --fsname=scratch --mgsnode={mgs} /dev/MDTDEV");
         let _ = writeln!(out, "  mkfs.lustre --ost --index=0 --fsname=scratch --mgsnode={mgs} /dev/OSTDEV");
-        let _ = writeln!(out, "  mount -t lustre /dev/MDTDEV /mnt/mdt0; mount -t lustre /dev/OSTDEV /mnt/ost0");
+        let _ =
+            writeln!(out, "  mount -t lustre /dev/MDTDEV /mnt/mdt0; mount -t lustre /dev/OSTDEV /mnt/ost0");
         let _ = writeln!(out, "and on the clients:");
         let _ = writeln!(out, "  mount -t lustre {mgs}:/scratch /mnt/scratch");
     } else if let (Some(nid), Some(address)) = (nids.first(), listening.first()) {
@@ -36,7 +38,10 @@ pub fn text(nids: &[Nid], listening: &[SocketAddr], api: &Path, data: &Path, uui
     }
     let _ = writeln!(out, "\nNext:");
     let _ = writeln!(out, "  export MGSD_API=unix:{}", api.display());
-    let _ = writeln!(out, "  mgsctl status; mgsctl target list; mgsctl log list; mgsctl log print scratch-client");
+    let _ = writeln!(
+        out,
+        "  mgsctl status; mgsctl target list; mgsctl log list; mgsctl log print scratch-client"
+    );
     out
 }
 

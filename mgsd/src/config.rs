@@ -124,7 +124,8 @@ impl Config {
             Some(path) => read(path)?,
             None => File::default(),
         };
-        let bad = |what: String| ConfigError::Parse { path: options.config.clone().unwrap_or_default(), what };
+        let bad =
+            |what: String| ConfigError::Parse { path: options.config.clone().unwrap_or_default(), what };
         let socket = |name: &str, text: Option<&String>| {
             text.map(|t| unix_path(t).map_err(|e| bad(format!("{name} = \"{t}\": {e}")))).transpose()
         };
@@ -134,7 +135,10 @@ impl Config {
         let mut nids = options.nid;
         if nids.is_empty() {
             for text in &file.nid {
-                nids.push(text.parse().map_err(|_| bad(format!("nid \"{text}\" is not a NID, such as 10.0.0.1@tcp")))?);
+                nids.push(
+                    text.parse()
+                        .map_err(|_| bad(format!("nid \"{text}\" is not a NID, such as 10.0.0.1@tcp")))?,
+                );
             }
         }
         if nids.is_empty() && arguments.command.is_none() {
@@ -155,8 +159,10 @@ impl Config {
 }
 
 fn read(path: &Path) -> Result<File, ConfigError> {
-    let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Read { path: path.to_owned(), error })?;
-    toml::from_str(&text).map_err(|e| ConfigError::Parse { path: path.to_owned(), what: e.to_string().trim().to_owned() })
+    let text =
+        std::fs::read_to_string(path).map_err(|error| ConfigError::Read { path: path.to_owned(), error })?;
+    toml::from_str(&text)
+        .map_err(|e| ConfigError::Parse { path: path.to_owned(), what: e.to_string().trim().to_owned() })
 }
 
 #[cfg(test)]
@@ -171,8 +177,11 @@ mod tests {
     fn command_line_wins_over_the_file() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("mgsd.toml");
-        std::fs::write(&file, "data = \"/a\"\nnid = [\"10.0.0.1@tcp\"]\nport = 1\napi = \"unix:/x\"\nir_timeout = 30\n")
-            .unwrap();
+        std::fs::write(
+            &file,
+            "data = \"/a\"\nnid = [\"10.0.0.1@tcp\"]\nport = 1\napi = \"unix:/x\"\nir_timeout = 30\n",
+        )
+        .unwrap();
         let c = config(&["--config", file.to_str().unwrap(), "--port", "988"]).unwrap();
         assert_eq!((c.port, c.api.to_str(), c.ir_timeout.as_secs()), (Some(988), Some("/x"), 30));
         assert_eq!(c.nids, ["10.0.0.1@tcp".parse().unwrap()]);
@@ -182,7 +191,9 @@ mod tests {
     fn errors_name_what_is_wrong() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("mgsd.toml");
-        for (text, part) in [("dta = 1", "dta"), ("data=\"/a\"\nnid = [\"x@y\"]", "x@y"), ("api = \"tcp:1\"", "unix:PATH")] {
+        for (text, part) in
+            [("dta = 1", "dta"), ("data=\"/a\"\nnid = [\"x@y\"]", "x@y"), ("api = \"tcp:1\"", "unix:PATH")]
+        {
             std::fs::write(&file, text).unwrap();
             let error = config(&["--config", file.to_str().unwrap()]).unwrap_err().to_string();
             assert!(error.contains(part), "{error}");

@@ -99,13 +99,13 @@ pub async fn serve(
             tokio::spawn(async move { handle.serve_link(near).await });
         }
     }
-    let uuid = match http::Mgs::status(&handle).await {
-        Ok(status) => status.mgs_uuid,
-        Err(_) => String::new(),
+    tokio::pin!(stop);
+    let uuid = tokio::select! {
+        uuid = handle.created() => uuid,
+        () = &mut stop => return Ok(()),
     };
     ready(&Running { addresses, uuid });
 
-    tokio::pin!(stop);
     let (quit, quitting) = tokio::sync::oneshot::channel::<()>();
     let router = http::router(Arc::new(handle));
     let api = tokio::spawn(api.serve(router, async {
@@ -113,6 +113,7 @@ pub async fn serve(
     }));
     let result = tokio::select! {
         () = &mut stop => Ok(()),
+        () = proxy_ended(proxy.as_ref()) => Err(DriveError::View("LNet's task ended".to_owned()).into()),
         ended = &mut driver => match ended {
             Ok(Err(error)) => Err(error.into()),
             Ok(Ok(())) => Ok(()),
@@ -143,6 +144,14 @@ fn spawn_proxy(config: &Config) -> Result<(lnet_proxy::Handle, FrameLink), BindE
             spawn(0)
         }
         done => done,
+    }
+}
+
+/// Never without a proxy of our own.
+async fn proxy_ended(proxy: Option<&lnet_proxy::Handle>) {
+    match proxy {
+        Some(proxy) => proxy.ended().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -104,7 +104,7 @@ pub fn nodemap(bulk: &[u8]) -> Result<(), Violation> {
     const DEFAULT: [u8; 8] = [0, 0, 0, 0x10, 0, 0, 0, 0];
     let mut r = Reader::new(bulk, Order::Little);
     let mut has_default = false;
-    if bulk.len() % PAGE != 0 {
+    if !bulk.len().is_multiple_of(PAGE) {
         return Err(Violation::NodemapPage);
     }
     while r.remaining() > 0 {
@@ -161,7 +161,8 @@ pub fn changes(view: &View, changes: &Changes) -> Result<(), Violation> {
 
 /// Checks every log of a view; one line for each that cannot be executed.
 pub fn view(view: &View) -> Vec<String> {
-    let walked = view.logs.iter().map(|(name, entry)| records(name, &entry.log.bytes_from(FIRST), BTreeSet::new(), 1));
+    let walked =
+        view.logs.iter().map(|(name, entry)| records(name, &entry.log.bytes_from(FIRST), BTreeSet::new(), 1));
     walked.filter_map(Result::err).map(|violation| violation.to_string()).collect()
 }
 

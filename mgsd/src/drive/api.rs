@@ -4,8 +4,8 @@ use super::Handle;
 use crate::http::{LogFile, Mgs};
 use async_trait::async_trait;
 use mgs_api::{
-    ClientExport, ClientKind, FileSystem, IrState, List, LocksHeld, Log, Param, Problem, ProblemKind, Registered,
-    Status, StoreInfo, Target, TargetKind, TargetState, Time,
+    ClientExport, ClientKind, FileSystem, IrState, List, LocksHeld, Log, Param, Problem, ProblemKind,
+    Registered, Status, StoreInfo, Target, TargetKind, TargetState, Time,
 };
 use mgs_core::Now;
 use mgs_core::engine::Engine;
@@ -164,7 +164,9 @@ impl Handle {
         question: impl FnOnce(&Engine, Now) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
         let answer = self.ask(question).await;
-        answer.unwrap_or_else(|| Err(Problem::new(ProblemKind::NotNow, "mgsd", "is stopping").hint("try again")))
+        answer.unwrap_or_else(|| {
+            Err(Problem::new(ProblemKind::NotNow, "mgsd", "is stopping").hint("try again"))
+        })
     }
 
     async fn list<T: Send + 'static>(
@@ -220,7 +222,9 @@ impl Mgs for Handle {
         self.list(move |e, _| {
             check_filter(e, only.as_deref())?;
             let wanted = e.view().fs.iter().filter(|(n, _)| only.as_ref().is_none_or(|o| o == *n));
-            Ok(wanted.flat_map(|(n, fs)| fs.targets.iter().map(move |(id, t)| target_of(n, fs, *id, t))).collect())
+            Ok(wanted
+                .flat_map(|(n, fs)| fs.targets.iter().map(move |(id, t)| target_of(n, fs, *id, t)))
+                .collect())
         })
         .await
     }

@@ -8,14 +8,14 @@ mod trace;
 pub use api::Identity;
 
 use lnet_proxy::link::FrameLink;
+use mgs_core::Now;
 use mgs_core::engine::{CommitResult, Config, Engine, Input, LinkId, Output};
 use mgs_core::model::View;
-use mgs_core::Now;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use store_backends::{Store, StoreError};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use wire::relay::{self, Frame};
 
 /// Inputs that wait for the engine.
@@ -58,6 +58,7 @@ pub struct Handle {
     tx: mpsc::Sender<Message>,
     links: Arc<std::sync::atomic::AtomicU32>,
     identity: Arc<Identity>,
+    created: watch::Receiver<Option<String>>,
 }
 
 /// The engine with its driver, ready to run.
@@ -69,6 +70,7 @@ pub struct Driver {
     tx: mpsc::Sender<Message>,
     links: HashMap<LinkId, mpsc::UnboundedSender<Frame>>,
     daemon: String,
+    created: watch::Sender<Option<String>>,
 }
 
 /// Loads the store and makes the engine.
@@ -91,8 +93,10 @@ pub async fn start(
     let engine = Engine::new(config, view, seed, now(start));
     let (tx, inbox) = mpsc::channel(QUEUE);
     let daemon = format!("mgsd pid {}", std::process::id());
-    let driver = Driver { engine, store, start, inbox, tx: tx.clone(), links: HashMap::new(), daemon };
-    Ok((driver, Handle { tx, links: Arc::default(), identity: Arc::new(identity) }))
+    let (made, created) = watch::channel(None);
+    let driver =
+        Driver { engine, store, start, inbox, tx: tx.clone(), links: HashMap::new(), daemon, created: made };
+    Ok((driver, Handle { tx, links: Arc::default(), identity: Arc::new(identity), created }))
 }
 
 fn now(start: Instant) -> Now {
@@ -124,8 +128,20 @@ impl Handle {
         let _ = self.tx.send(Message::LinkDown(id)).await; // the driver may be gone
     }
 
+    /// The UUID of the MGS, as soon as its store holds it; empty when the daemon stops before.
+    pub async fn created(&self) -> String {
+        let mut created = self.created.clone();
+        match created.wait_for(Option::is_some).await {
+            Ok(uuid) => uuid.clone().unwrap_or_default(),
+            Err(_) => String::new(),
+        }
+    }
+
     /// Asks the engine, between two of its inputs. `None` when the daemon is stopping.
-    async fn ask<T: Send + 'static>(&self, question: impl FnOnce(&Engine, Now) -> T + Send + 'static) -> Option<T> {
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Engine, Now) -> T + Send + 'static,
+    ) -> Option<T> {
         let (tx, rx) = oneshot::channel();
         let question: Question = Box::new(move |engine, now| drop(tx.send(question(engine, now))));
         self.tx.send(Message::Ask(question)).await.ok()?;
@@ -166,7 +182,9 @@ impl Driver {
             Message::LinkUp(id, tx) => {
                 self.links.insert(id, tx);
             }
-            Message::Frame(id, Frame::Hello { identity, min_version, .. }) => self.welcome(id, &identity, min_version),
+            Message::Frame(id, Frame::Hello { identity, min_version, .. }) => {
+                self.welcome(id, &identity, min_version)
+            }
             Message::Frame(id, frame) => self.engine.handle(Input::Relay(id, frame), now),
             Message::LinkDown(id) => {
                 self.links.remove(&id);
@@ -216,6 +234,11 @@ impl Driver {
         }
         while let Some(event) = self.engine.poll_event() {
             trace::event(&event);
+        }
+        if self.created.borrow().is_none()
+            && let Some(meta) = &self.engine.view().meta
+        {
+            self.created.send_replace(Some(meta.uuid.clone()));
         }
     }
 }

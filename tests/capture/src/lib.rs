@@ -4,8 +4,10 @@
 //! first packet, each with the bytes that either side sent, in stream order and with the time at which they were
 //! readable. A hole in a stream is an error, never silently closed.
 
+pub mod lnet;
 mod packet;
 mod pcap;
+pub mod states;
 mod stream;
 
 use std::collections::BTreeMap;

@@ -28,6 +28,7 @@ pub(super) struct Grants {
     /// For this commit to be applied.
     behind: Vec<(u64, Vec<Waiting>)>,
     barriers: u64,
+    cookie: u64,
 }
 
 impl Engine {
@@ -85,12 +86,22 @@ impl Engine {
         self.grant(due, false, now);
     }
 
+    /// Lock cookies rise, so that callbacks go out in the order of the grants; where they start is random, so that a
+    /// restarted MGS does not use one again.
+    fn next_lock_cookie(&mut self) -> u64 {
+        if self.grants.cookie == 0 {
+            self.grants.cookie = self.entropy.cookie() >> 1;
+        }
+        self.grants.cookie += 1;
+        self.grants.cookie
+    }
+
     fn grant(&mut self, waiting: Vec<Waiting>, stale: bool, now: Now) {
         for Waiting { id, request } in waiting {
             let Ok(open) = self.in_service(id) else { continue };
             let (Some(export), resent) = (open.export, open.resent) else { continue };
             let asked = Lock {
-                cookie: self.entropy.cookie(),
+                cookie: self.next_lock_cookie(),
                 client_cookie: request.handles.first().copied().unwrap_or(0),
                 export,
                 resource: request.desc.resource,

@@ -16,6 +16,9 @@ use std::collections::{BTreeSet, VecDeque};
 
 /// Most requests planned for one commit.
 const BATCH: usize = 64;
+/// What every store takes in one commit (architecture, section 4), less the record and `seq`.
+const MAX_CHANGES: usize = 96;
+const MAX_BYTES: usize = 900 << 10;
 /// Most requests waiting; more are told to come again.
 const QUEUE: usize = 65_536;
 
@@ -92,6 +95,11 @@ impl Engine {
             ordinal = tx.ordinal();
             let finished = decided.and_then(|verdict| Ok((verdict, checked(&self.next, tx.finish()?)?)));
             match finished {
+                Ok((_, finished)) if !fits(&all.changes, &finished.changes) => {
+                    // It begins the next commit.
+                    self.writes.queue.push_front(write);
+                    break;
+                }
                 Ok((verdict, finished)) => {
                     if let Err(error) = apply(&mut self.next, &finished.changes) {
                         // The plan does not survive its own reading: throw the batch's effects away.
@@ -263,6 +271,13 @@ fn with_error_flag(mut answer: Answer) -> Answer {
         *body = target_reg::with_error_flag(body);
     }
     answer
+}
+
+/// Whether a store takes both sets of changes in one commit. What is too large alone is the store's to refuse.
+fn fits(batch: &Changes, more: &Changes) -> bool {
+    let new = more.keys().filter(|k| !batch.contains_key(*k)).count();
+    let bytes: usize = batch.iter().chain(more).map(|(k, v)| k.len() + v.as_ref().map_or(0, Vec::len)).sum();
+    batch.is_empty() || (batch.len() + new <= MAX_CHANGES && bytes <= MAX_BYTES)
 }
 
 fn checked(view: &View, finished: Finished) -> Result<Finished, Error> {

@@ -88,7 +88,7 @@ fn nodemap(ask: &ConfigBody) -> Result<Step> {
         IndexPage { entries: part.to_vec() }.encode(&mut w);
     }
     // Every 4 KiB page of the reader's larger page needs its magic.
-    while w.len() % page != 0 {
+    while !w.len().is_multiple_of(page) {
         IndexPage::default().encode(&mut w);
     }
     let bulk = w.into_vec();

@@ -92,5 +92,5 @@ pub(crate) fn prev_block(engine: &mut Engine, id: ReqId, message: &Message, now:
 }
 
 fn empty() -> Bytes {
-    Bytes::from(vec![0; usize::try_from(CHUNK).unwrap_or(0)])
+    Bytes::from(vec![0; CHUNK])
 }

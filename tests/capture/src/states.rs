@@ -1,18 +1,21 @@
 //! The recorded states of the kernel MGS: `vectors/states/<session>.tar.gz`.
-#![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
+//!
+//! For tests only: whatever is wrong with a file fails the test that reads it.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
 use std::collections::BTreeMap;
 use std::io::Read;
 
 /// All files of a session by their path `<stage>/CONFIGS/<log>`, `<stage>/llog_print.txt`, …
-pub(crate) type Files = BTreeMap<String, Vec<u8>>;
+pub type Files = BTreeMap<String, Vec<u8>>;
 
-pub(crate) const SESSIONS: [&str; 4] = ["A", "B", "C", "E"];
+/// The recorded sessions.
+pub const SESSIONS: [&str; 4] = ["A", "B", "C", "E"];
 
 /// Reads one archive (ustar; equal files are hard links to the first).
-pub(crate) fn session(name: &str) -> Files {
-    let path = format!("{}/../vectors/states/{name}.tar.gz", env!("CARGO_MANIFEST_DIR"));
-    let gz = std::fs::read(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
+pub fn session(name: &str) -> Files {
+    let path = crate::vectors_dir().join("states").join(format!("{name}.tar.gz"));
+    let gz = std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let mut tar = Vec::new();
     flate2::read::GzDecoder::new(&gz[..]).read_to_end(&mut tar).unwrap();
     let mut files = Files::new();
@@ -43,7 +46,7 @@ pub(crate) fn session(name: &str) -> Files {
 }
 
 /// Every log file, as (session/stage/name, bytes). `mountdata` and `nodemap` are no logs.
-pub(crate) fn logs() -> Vec<(String, Vec<u8>)> {
+pub fn logs() -> Vec<(String, Vec<u8>)> {
     let mut out = Vec::new();
     for s in SESSIONS {
         for (path, bytes) in session(s) {
