@@ -191,9 +191,11 @@ mod tests {
     fn errors_name_what_is_wrong() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("mgsd.toml");
-        for (text, part) in
-            [("dta = 1", "dta"), ("data=\"/a\"\nnid = [\"x@y\"]", "x@y"), ("api = \"tcp:1\"", "unix:PATH")]
-        {
+        for (text, part) in [
+            ("dta = 1", "dta"),
+            ("data=\"/a\"\nnid = [\"x@y\"]", "x@y"),
+            ("data=\"/a\"\nnid = [\"10.0.0.1@tcp\"]\napi = \"tcp:1\"", "unix:PATH"),
+        ] {
             std::fs::write(&file, text).unwrap();
             let error = config(&["--config", file.to_str().unwrap()]).unwrap_err().to_string();
             assert!(error.contains(part), "{error}");

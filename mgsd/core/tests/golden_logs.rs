@@ -140,3 +140,8 @@ fn session_c_dne_service_nodes_replace_writeconf() {
     ];
     play("C", &stages, &["testfs-", "otherfs-"]);
 }
+
+#[test]
+fn session_e_parameters_and_failover_nodes_at_format_time() {
+    play("E", &[(1, "E01-mdt-params-failnode"), (2, "E02-ost-params-failnode")], &["testfs-"]);
+}

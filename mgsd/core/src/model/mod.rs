@@ -2,6 +2,7 @@
 //! notify, and the answer; nothing here knows of locks, exports or time-outs.
 
 pub mod commit;
+pub mod conf_param;
 pub mod keys;
 pub mod logs;
 pub mod names;

@@ -2,6 +2,7 @@
 
 use super::Resource;
 use super::commit::EventKind;
+use super::conf_param::{self, Scope, Setting};
 use super::names::{MAX_INDEX, TargetId, TargetKind, check_fsname, client_log};
 use super::params;
 use super::sections::Writer;
@@ -173,29 +174,33 @@ fn written(req: &Request, id: TargetId, uuid: String) -> TargetInfo {
     info
 }
 
-/// UPDATE of a known target (`--replace`, or changed parameters): no section is written.
+/// UPDATE of a known target (`--replace`, or parameters changed with tunefs.lustre): no section is written for the
+/// target itself, each parameter is set.
 fn update(tx: &mut Tx<'_>, req: &Request, id: TargetId) -> Result<Outcome, Error> {
     let parsed = params::parse(&req.info.svname, &req.info.params)?;
-    refuse_settings(req, &parsed)?;
+    let fs = req.info.fsname.as_str();
+    for value in &parsed.failover {
+        let name = "failover.node";
+        conf_param::set(tx, &Setting { fs, scope: Scope::Target(id), name, value })?;
+    }
+    set_all(tx, fs, id, &parsed)?;
     let mut info = req.info.clone();
     info.flags &= !(ldd::VIRGIN | ldd::UPDATE | ldd::NEED_INDEX | ldd::WRITECONF);
     info.flags |= ldd::REWRITE_LDD | ldd::PARAM;
     info.stripe_index = id.index;
-    tx.touch(Resource::new(&info.fsname, ConfigKind::Config));
+    tx.touch(Resource::new(fs, ConfigKind::Config));
     Ok(Outcome { info, unchanged: true })
 }
 
-fn refuse_settings(req: &Request, parsed: &params::Parsed) -> Result<(), Error> {
-    match parsed.settings.first() {
-        None => Ok(()),
-        Some(setting) => Err(Error::Unsupported {
-            what: format!(
-                "target '{}' brings the parameter '{setting}' with its registration; format it without --param",
-                req.info.svname.escape_default()
-            ),
-            errno: Errno::EOPNOTSUPP,
-        }),
+/// The parameters that a target brings along, each as if an administrator had set it.
+fn set_all(tx: &mut Tx<'_>, fs: &str, id: TargetId, parsed: &params::Parsed) -> Result<(), Error> {
+    for setting in &parsed.settings {
+        let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
+        let whole = name.starts_with("sys.") || name.starts_with("quota.");
+        let scope = if whole { Scope::Fs } else { Scope::Target(id) };
+        conf_param::set(tx, &Setting { fs, scope, name, value })?;
     }
+    Ok(())
 }
 
 fn register(
@@ -215,7 +220,6 @@ fn register(
         ));
     }
     let parsed = params::parse(&req.info.svname, &req.info.params)?;
-    refuse_settings(req, &parsed)?;
     let failover: Vec<Vec<Nid>> = parsed.failover.iter().flat_map(|v| params::failover_nodes(v)).collect();
 
     if !known_fs {
@@ -248,6 +252,7 @@ fn register(
             tx.set_target(fs, id, Some(target(tx, req, &uuid, &parsed)));
         }
     }
+    set_all(tx, fs, id, &parsed)?;
     tx.event(EventKind::TargetRegistered {
         target: svname,
         nids: texts(&req.nids),

@@ -33,6 +33,19 @@ fn nid_list(node: &str, nids: &[Nid]) -> impl Iterator<Item = LustreCfg> {
     })
 }
 
+/// NIDs and connection of each failover node.
+pub(super) fn failover_list(device: &str, nodes: &[Vec<Nid>]) -> Vec<LustreCfg> {
+    let mut out = Vec::new();
+    for nids in nodes {
+        if let Some(first) = nids.first() {
+            let node = node_uuid(first);
+            out.extend(nid_list(&node, nids));
+            out.push(LustreCfg::add_conn(device, &node));
+        }
+    }
+    out
+}
+
 /// Names of the LOV and LMV that every client builds.
 fn clilov(fs: &str) -> String {
     format!("{fs}-clilov")
@@ -40,7 +53,7 @@ fn clilov(fs: &str) -> String {
 fn clilmv(fs: &str) -> String {
     format!("{fs}-clilmv")
 }
-fn mdtlov(fs: &str, mdt: TargetId) -> String {
+pub(super) fn mdtlov(fs: &str, mdt: TargetId) -> String {
     format!("{}-mdtlov", mdt.svname(fs))
 }
 
@@ -56,13 +69,7 @@ impl Writer<'_> {
         let mut out: Vec<LustreCfg> = nid_list(&node, self.nids).collect();
         out.push(LustreCfg::attach(device, kind, &format!("{lov}_UUID")));
         out.push(LustreCfg::setup_str(device, &[self.uuid, &node]));
-        for nids in self.failover {
-            if let Some(first) = nids.first() {
-                let node = node_uuid(first);
-                out.extend(nid_list(&node, nids));
-                out.push(LustreCfg::add_conn(device, &node));
-            }
-        }
+        out.extend(failover_list(device, self.failover));
         out
     }
 
@@ -86,6 +93,7 @@ impl Writer<'_> {
         tx.section(fs, &name, &name, "add mdt", 0, &records)?;
         ensure_client_log(tx, fs)?;
         convert_client_log(tx, fs, self.id)?;
+        copy_mdt_log(tx, fs, self.id)?;
 
         let client = client_log(fs);
         tx.skip_sections(&client, &name, "add mdc")?;
@@ -189,6 +197,65 @@ fn convert_client_log(tx: &mut Tx<'_>, fs: &str, mdt: TargetId) -> Result<(), Er
         tx.section(fs, &log, &section.tgtname, comment, section.flags & flag::EXCLUDE, &records)?;
     }
     Ok(())
+}
+
+/// Copies what an administrator set on the other MDTs (pools, parameters, `sys`, `quota`) into the log of a new one,
+/// with the MDT's name replaced (mgs/04, 4.2.5).
+fn copy_mdt_log(tx: &mut Tx<'_>, fs: &str, mdt: TargetId) -> Result<(), Error> {
+    const OWN: [&str; 5] = ["add mdt", "lov setup", "add osp", "add osc", "add failnid"];
+    let log = mdt.svname(fs);
+    let others = tx.mdts(fs).into_iter().filter(|id| *id != mdt);
+    let Some(source) = others.into_iter().find(|id| !tx.log_is_empty(&id.svname(fs))) else { return Ok(()) };
+    for section in live_sections(tx, &source.svname(fs)) {
+        let of_fs = section.tgtname == fs || section.tgtname.strip_prefix(fs).is_some_and(|t| t.starts_with('-'));
+        if !of_fs || OWN.iter().any(|c| section.comment.starts_with(c)) || section.tgtname.starts_with(&log) {
+            continue;
+        }
+        let renamed = |text: &str| rename_mdt(text, source, mdt);
+        let copied = |r: &LustreCfg| {
+            let mut r = r.clone();
+            if let Some(dev) = r.dev().map(renamed) {
+                set_dev(&mut r, &dev);
+            }
+            r
+        };
+        let records: Vec<LustreCfg> = section.records.iter().filter(|r| is_setting(r.command)).map(copied).collect();
+        let (target, flags) = (renamed(&section.tgtname), section.flags & flag::EXCLUDE);
+        tx.section(fs, &log, &target, &renamed(&section.comment), flags, &records)?;
+    }
+    Ok(())
+}
+
+/// Everything but the commands that build devices and connections.
+const fn is_setting(command: u32) -> bool {
+    !matches!(
+        command,
+        cmd::ATTACH
+            | cmd::DETACH
+            | cmd::ADD_CONN
+            | cmd::DEL_CONN
+            | cmd::SETUP
+            | cmd::CLEANUP
+            | cmd::ADD_MDC
+            | cmd::DEL_MDC
+            | cmd::LOV_ADD_INA
+            | cmd::LOV_ADD_OBD
+            | cmd::LOV_DEL_OBD
+    )
+}
+
+/// Replaces `-MDTssss` by `-MDTxxxx` where a name ends or goes on with `-` or `_`.
+fn rename_mdt(text: &str, from: TargetId, to: TargetId) -> String {
+    let (from, to) = (format!("-{from}"), format!("-{to}"));
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((head, tail)) = rest.split_once(&from) {
+        out.push_str(head);
+        out.push_str(if tail.is_empty() || tail.starts_with(['-', '_']) { &to } else { &from });
+        rest = tail;
+    }
+    out.push_str(rest);
+    out
 }
 
 fn converted(record: &LustreCfg, device: &str, kind: &str, lov: &str) -> Option<LustreCfg> {

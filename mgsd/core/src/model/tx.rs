@@ -265,25 +265,63 @@ impl<'a> Tx<'a> {
 
     /// Marks every live section with this target name and comment as skipped, in place.
     pub fn skip_sections(&mut self, log: &str, tgtname: &str, comment: &str) -> Result<(), Error> {
+        let cancel = u64::try_from(self.wall).unwrap_or(0);
+        self.edit_sections(log, tgtname, comment, |m| {
+            m.flags |= flag::SKIP;
+            m.canceltime = cancel;
+        })
+    }
+
+    /// Sets or clears EXCLUDE on every live section: mounts to come add the target inactive.
+    pub fn exclude_sections(&mut self, log: &str, tgtname: &str, comment: &str, on: bool) -> Result<(), Error> {
+        let cancel = if on { u64::try_from(self.wall).unwrap_or(0) } else { 0 };
+        self.edit_sections(log, tgtname, comment, |m| {
+            m.flags = if on { m.flags | flag::EXCLUDE } else { m.flags & !flag::EXCLUDE };
+            m.canceltime = cancel;
+        })
+    }
+
+    /// The records of the live sections with this key.
+    pub fn live_values(&self, log: &str, tgtname: &str, comment: &str) -> Vec<LustreCfg> {
+        let Some(entry) = self.log(log) else { return Vec::new() };
+        let mut out = Vec::new();
+        let mut open = false;
+        for cfg in entry.log.records().filter(|r| r.live).filter_map(|r| r.cfg().ok()) {
+            match cfg.marker() {
+                Some(m) => {
+                    let hit = m.flags & flag::SKIP == 0 && m.tgtname == tgtname && m.comment == comment;
+                    open = hit && m.flags & flag::START != 0;
+                }
+                None if open => out.push(cfg),
+                None => {}
+            }
+        }
+        out
+    }
+
+    fn edit_sections(
+        &mut self,
+        log: &str,
+        tgtname: &str,
+        comment: &str,
+        edit: impl Fn(&mut Marker),
+    ) -> Result<(), Error> {
         let Some(entry) = self.log(log) else { return Ok(()) };
         let hits: Vec<(u32, u64)> = entry
             .log
             .records()
+            .filter(|r| r.live)
             .filter_map(|r| {
                 let marker = r.cfg().ok()?.marker()?;
                 (marker.flags & flag::SKIP == 0 && marker.tgtname == tgtname && marker.comment == comment)
                     .then_some((r.index, r.offset))
             })
             .collect();
-        let cancel = u64::try_from(self.wall).unwrap_or(0);
         for (index, offset) in hits {
             let entry = self.log_mut(log)?;
             entry
                 .log
-                .edit_marker(index, |m| {
-                    m.flags |= flag::SKIP;
-                    m.canceltime = cancel;
-                })
+                .edit_marker(index, &edit)
                 .map_err(|e| Error::Bug { what: format!("marker {index} of '{log}': {e}") })?;
             self.edited.insert((log.to_owned(), offset));
         }

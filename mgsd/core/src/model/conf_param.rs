@@ -1,0 +1,254 @@
+//! `TARGET.PARAM=VALUE`: which record lands in which log (mgs/07, 7.2 to 7.5). Used for parameters that come with a
+//! registration; the same rules serve an administrator.
+
+use super::names::{TargetId, TargetKind, client_log};
+use super::params::failover_nodes;
+use super::sections::{failover_list, mdtlov};
+use super::tx::Tx;
+use crate::Errno;
+use crate::error::Error;
+use llog::lcfg::{LustreCfg, cmd};
+
+/// What a parameter is set on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// The whole file system.
+    Fs,
+    /// One target.
+    Target(TargetId),
+}
+
+/// A setting, taken apart.
+#[derive(Clone, Debug)]
+pub struct Setting<'a> {
+    /// File system.
+    pub fs: &'a str,
+    /// Whole file system or one target.
+    pub scope: Scope,
+    /// `osc.max_dirty_mb`.
+    pub name: &'a str,
+    /// `64`.
+    pub value: &'a str,
+}
+
+impl Setting<'_> {
+    fn device(&self) -> String {
+        match self.scope {
+            Scope::Fs => self.fs.to_owned(),
+            Scope::Target(id) => id.svname(self.fs),
+        }
+    }
+    fn text(&self) -> String {
+        format!("{}={}", self.name, self.value)
+    }
+    fn refused(&self, errno: Errno, what: &str, hint: &str) -> Error {
+        Error::refused(format!("parameter '{}.{}'", self.device(), self.text().escape_default()), errno, what, hint)
+    }
+}
+
+/// Sets a parameter. Names that no class knows are left alone, as the kernel does.
+pub fn set(tx: &mut Tx<'_>, s: &Setting<'_>) -> Result<(), Error> {
+    match s.name.split_once('.').map_or(("", s.name), |(class, rest)| (class, rest)) {
+        ("failover", "mode") => Err(s.refused(Errno::EPERM, "is fixed when the target is formatted", "format it again")),
+        ("failover", "node") => add_failnid(tx, s),
+        ("sys", name) => set_sys(tx, s, name),
+        ("quota", name) => set_quota(tx, s, name),
+        ("osc" | "mdc", name) => set_connection(tx, s, name),
+        ("lov", _) => set_lov(tx, s),
+        ("llite", name) => set_llite(tx, s, name),
+        ("mdt", name) => set_mdt(tx, s, name),
+        ("mdd" | "lod" | "ost" | "osd", _) => {
+            let device = s.device();
+            if tx.log_is_empty(&device) {
+                return Err(s.refused(Errno::ENODEV, "has no log of its own", "name one registered target"));
+            }
+            put(tx, s.fs, &device, &device, s.name, param(Some(&device), &s.text()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn param(dev: Option<&str>, text: &str) -> LustreCfg {
+    LustreCfg::param(dev, text)
+}
+
+/// Replaces the live section with this key by a new one; nothing happens when the value is there already.
+fn put(tx: &mut Tx<'_>, fs: &str, log: &str, tgtname: &str, name: &str, record: LustreCfg) -> Result<(), Error> {
+    if tx.log_is_empty(log) {
+        return Ok(());
+    }
+    let compound = ["nrs_tbf_rule", "pcc", "wbc"].contains(&name.rsplit('.').next().unwrap_or(name));
+    let live = tx.live_values(log, tgtname, name);
+    if live.contains(&record) {
+        return Ok(());
+    }
+    if !compound {
+        tx.skip_sections(log, tgtname, name)?;
+    }
+    tx.section(fs, log, tgtname, name, 0, &[record])
+}
+
+fn number(s: &Setting<'_>) -> Result<u32, Error> {
+    let text = s.value;
+    let parsed = match (text.strip_prefix("0x"), text.strip_prefix('0')) {
+        (Some(hex), _) => u32::from_str_radix(hex, 16),
+        (None, Some(octal)) if !octal.is_empty() => u32::from_str_radix(octal, 8),
+        _ => text.parse(),
+    };
+    parsed.map_err(|_| s.refused(Errno::EINVAL, "is not a number", "give seconds, such as 100"))
+}
+
+fn set_sys(tx: &mut Tx<'_>, s: &Setting<'_>, name: &str) -> Result<(), Error> {
+    let mut record = match name {
+        "timeout" => LustreCfg::set_timeout(number(s)?),
+        "ldlm_timeout" => LustreCfg::set_ldlm_timeout(number(s)?),
+        "at_min" | "at_max" | "at_extra" | "at_early_margin" | "at_history" => {
+            param(None, &s.text()).with_num(number(s)?)
+        }
+        "jobid_var" => param(None, &s.text()).with_text(2, s.value),
+        _ => {
+            return Err(s.refused(
+                Errno::EINVAL,
+                "is no setting of class sys",
+                "sys knows timeout, ldlm_timeout, at_min, at_max, at_extra, at_early_margin, at_history, jobid_var",
+            ));
+        }
+    };
+    if matches!(record.command, cmd::SET_TIMEOUT | cmd::SET_LDLM_TIMEOUT) {
+        // Stored as it was written, which need not be decimal.
+        record = record.with_text(1, &s.text());
+    }
+    for log in served_logs(tx, s.fs) {
+        put(tx, s.fs, &log, s.fs, s.name, record.clone())?;
+    }
+    Ok(())
+}
+
+fn set_quota(tx: &mut Tx<'_>, s: &Setting<'_>, name: &str) -> Result<(), Error> {
+    let valid = s.value == "none" || s.value.contains(['u', 'g', 'p']);
+    if !["mdt", "ost"].contains(&name) || !valid {
+        return Err(s.refused(Errno::EINVAL, "is no quota setting", "quota.mdt and quota.ost take u, g, p or none"));
+    }
+    for log in served_logs(tx, s.fs).into_iter().filter(|l| !l.ends_with("-client")) {
+        put(tx, s.fs, &log, s.fs, s.name, param(Some(s.fs), &s.text()))?;
+    }
+    Ok(())
+}
+
+/// Client, MDT and OST logs of a file system, in that order.
+fn served_logs(tx: &Tx<'_>, fs: &str) -> Vec<String> {
+    let mut logs = vec![client_log(fs)];
+    logs.extend(tx.targets(fs).into_iter().map(|id| id.svname(fs)));
+    logs.retain(|log| !tx.log_is_empty(log));
+    logs
+}
+
+fn set_connection(tx: &mut Tx<'_>, s: &Setting<'_>, name: &str) -> Result<(), Error> {
+    let Scope::Target(id) = s.scope else {
+        return Err(s.refused(Errno::EINVAL, "needs a target", "name an OST for osc, an MDT for mdc"));
+    };
+    let target = id.svname(s.fs);
+    if name == "active" {
+        set_active(tx, s, id)?;
+    }
+    let kind = if id.kind == TargetKind::Ost { "osc" } else { "mdc" };
+    let device = format!("{target}-{kind}");
+    put(tx, s.fs, &client_log(s.fs), &device, s.name, param(Some(&device), &s.text()))?;
+    for mdt in tx.mdts(s.fs) {
+        let log = mdt.svname(s.fs);
+        if id.kind == TargetKind::Ost {
+            let device = format!("{target}-osc-{mdt}");
+            put(tx, s.fs, &log, &device, s.name, param(Some(&device), &s.text()))?;
+        } else if name == "active" && mdt != id {
+            let device = format!("{target}-osp-{mdt}");
+            put(tx, s.fs, &log, &device, "osp.active", param(Some(&device), &format!("osp.active={}", s.value)))?;
+            let lov = mdtlov(s.fs, mdt);
+            let on = u8::from(!s.value.starts_with('0'));
+            let name = format!("{device}.active");
+            put(tx, s.fs, &log, &lov, &name, param(Some(&lov), &format!("{name}={on}")))?;
+        }
+    }
+    Ok(())
+}
+
+/// New mounts add the target inactive: EXCLUDE on the sections that add it.
+fn set_active(tx: &mut Tx<'_>, s: &Setting<'_>, id: TargetId) -> Result<(), Error> {
+    if id == TargetId::mdt(0) {
+        return Err(s.refused(Errno::EPERM, "would switch off the root of the file system", "MDT0000 stays active"));
+    }
+    let off = s.value.starts_with('0');
+    let target = id.svname(s.fs);
+    let (in_client, in_mdt) =
+        if id.kind == TargetKind::Ost { ("add osc", "add osc") } else { ("add mdc", "add osp") };
+    tx.exclude_sections(&client_log(s.fs), &target, in_client, off)?;
+    for mdt in tx.mdts(s.fs) {
+        tx.exclude_sections(&mdt.svname(s.fs), &target, in_mdt, off)?;
+    }
+    Ok(())
+}
+
+fn set_lov(tx: &mut Tx<'_>, s: &Setting<'_>) -> Result<(), Error> {
+    let Scope::Target(id @ TargetId { kind: TargetKind::Mdt, .. }) = s.scope else {
+        return Err(s.refused(Errno::EINVAL, "needs an MDT", "name an MDT, such as FS-MDT0000"));
+    };
+    let (log, device) = (id.svname(s.fs), mdtlov(s.fs, id));
+    put(tx, s.fs, &log, &device, s.name, param(Some(&device), &s.text()))?;
+    let device = format!("{}-clilov", s.fs);
+    put(tx, s.fs, &client_log(s.fs), &device, s.name, param(Some(&device), &s.text()))
+}
+
+const SQUASH: [&str; 2] = ["root_squash", "nosquash_nids"];
+
+fn set_llite(tx: &mut Tx<'_>, s: &Setting<'_>, name: &str) -> Result<(), Error> {
+    if s.scope != Scope::Fs || SQUASH.contains(&name) {
+        return Err(s.refused(Errno::EINVAL, "cannot be set this way", "llite is set on the file system, root squash on mdt"));
+    }
+    let log = client_log(s.fs);
+    put(tx, s.fs, &log, &log, s.name, param(Some(&log), &s.text()))
+}
+
+fn set_mdt(tx: &mut Tx<'_>, s: &Setting<'_>, name: &str) -> Result<(), Error> {
+    let squash = SQUASH.contains(&name);
+    let mdts = match s.scope {
+        Scope::Fs => tx.mdts(s.fs),
+        Scope::Target(id) if id.kind == TargetKind::Mdt && !squash => vec![id],
+        Scope::Target(_) => {
+            return Err(s.refused(Errno::EINVAL, "needs an MDT", "name an MDT; root squash is set on the file system"));
+        }
+    };
+    for mdt in mdts {
+        let device = mdt.svname(s.fs);
+        put(tx, s.fs, &device, &device, s.name, param(Some(&device), &s.text()))?;
+    }
+    if squash {
+        let (log, name) = (client_log(s.fs), format!("llite.{name}"));
+        put(tx, s.fs, &log, &log, &name, param(Some(&log), &format!("{name}={}", s.value)))?;
+    }
+    Ok(())
+}
+
+/// Additive: running clients execute the new connections, nothing is taken away.
+fn add_failnid(tx: &mut Tx<'_>, s: &Setting<'_>) -> Result<(), Error> {
+    let Scope::Target(id) = s.scope else {
+        return Err(s.refused(Errno::EINVAL, "needs a target", "name an MDT or OST"));
+    };
+    let target = id.svname(s.fs);
+    if tx.log_is_empty(&target) {
+        return Err(s.refused(Errno::ENOENT, "the target has no log", "register it first"));
+    }
+    let nodes = failover_nodes(s.value);
+    if nodes.is_empty() {
+        return Err(s.refused(Errno::EINVAL, "names no NID", "NIDs are numeric, such as 10.0.0.2@tcp"));
+    }
+    let (in_client, in_mdt) = if id.kind == TargetKind::Ost { ("osc", "osc") } else { ("mdc", "osp") };
+    let records = failover_list(&format!("{target}-{in_client}"), &nodes);
+    tx.section(s.fs, &client_log(s.fs), &target, "add failnid", 0, &records)?;
+    for mdt in tx.mdts(s.fs) {
+        let log = mdt.svname(s.fs);
+        if mdt != id && !tx.log_is_empty(&log) {
+            let records = failover_list(&format!("{target}-{in_mdt}-{mdt}"), &nodes);
+            tx.section(s.fs, &log, &target, "add failnid", 0, &records)?;
+        }
+    }
+    Ok(())
+}
