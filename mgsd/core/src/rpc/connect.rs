@@ -53,6 +53,8 @@ pub(crate) fn connect(
     data.flags = flags;
     data.flags2 = flags2;
     data.instance = 0;
+    // Echoed, it would make the peer keep requests for a replay.
+    data.transno = 0;
     // The peer's own version is the one that no release warns about.
     Ok(Step::Reply(Answer {
         handle: cookie,
