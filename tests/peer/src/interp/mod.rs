@@ -122,3 +122,14 @@ impl Interpreter {
         }
     }
 }
+
+/// Executes a whole log that is in memory: what came out of it, and the error that ended it early.
+pub fn execute_log(role: Role, name: &str, log: &llog::Log) -> (ConfigTree, Option<ExecError>) {
+    let mut interp = Interpreter::new(role, name, Vec::new());
+    for record in log.records().filter(|r| r.live && r.kind == llog::record::kind::CFG) {
+        if let Err(error) = interp.execute(record.index, record.payload) {
+            return (interp.tree, Some(error));
+        }
+    }
+    (interp.tree, None)
+}

@@ -81,7 +81,7 @@ impl NodemapRead {
         if bulk.is_empty() && res.offset == 0 {
             return Ok(NodemapStep::Again);
         }
-        if bulk.len() % PAGE != 0 {
+        if !bulk.len().is_multiple_of(PAGE) {
             return Err(format!("{} bytes are not whole pages of {PAGE}", bulk.len()));
         }
         let mut r = Reader::new(bulk, order);

@@ -33,6 +33,7 @@ pub(crate) struct Answer {
     pub(crate) reply_first: bool,
 }
 
+pub(crate) type HelloTwist = Box<dyn FnMut(&mut Hello) + Send>;
 pub(crate) type Twist = Box<dyn FnMut(&mut Answer) + Send>;
 
 #[derive(Debug, Default)]
@@ -62,7 +63,7 @@ pub(crate) struct Fake {
     pub(crate) table: (Vec<u8>, u64),
     pub(crate) twist: Option<Twist>,
     /// Changes the HELLO before it is sent.
-    pub(crate) hello: Option<Box<dyn FnMut(&mut Hello) + Send>>,
+    pub(crate) hello: Option<HelloTwist>,
     pub(crate) seen: Vec<Seen>,
     /// (resource, client cookie, server cookie) of every lock.
     pub(crate) locks: Vec<(ResId, u64, u64)>,
@@ -146,6 +147,10 @@ impl Fake {
 
     pub(crate) fn open(&mut self, conn: ConnId) {
         self.conns.insert(conn, FakeConn::default());
+    }
+
+    pub(crate) fn close(&mut self, conn: ConnId) {
+        self.conns.remove(&conn);
     }
 
     pub(crate) fn bytes(&mut self, id: ConnId, bytes: &[u8]) {

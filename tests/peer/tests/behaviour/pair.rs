@@ -114,13 +114,13 @@ impl Pair {
     /// TCP breaks.
     pub(crate) fn cut(&mut self) {
         for conn in std::mem::take(&mut self.conns) {
+            self.mgs.close(conn);
             self.feed(Input::Closed(conn));
         }
     }
 
     pub(crate) fn violations(&self) -> Vec<&Violation> {
-        let violation = |e| if let &Event::Violation(ref v) = e { Some(v) } else { None };
-        self.events.iter().filter_map(violation).collect()
+        self.events.iter().filter_map(|e| if let Event::Violation(v) = e { Some(v) } else { None }).collect()
     }
 
     pub(crate) fn crashed(&self) -> bool {

@@ -136,7 +136,7 @@ impl Replay {
                 continue;
             }
             if !timed.from_peer {
-                self.from_mgs(timed);
+                self.hear_mgs(timed);
                 continue;
             }
             let ping = rpc(&timed.item).and_then(|r| r.body().map(|b| b.opc)) == Some(opc::OBD_PING);
@@ -221,7 +221,7 @@ impl Replay {
         }
     }
 
-    fn from_mgs(&mut self, timed: &Timed) {
+    fn hear_mgs(&mut self, timed: &Timed) {
         let conn = self.conns.iter().find(|(_, (ctype, _))| *ctype == Some(timed.ctype)).map(|(id, _)| *id);
         let conn = conn.expect("MGS speaks on a connection that the node has");
         let bytes = match &timed.item {

@@ -108,10 +108,14 @@ impl Running {
         config.listen = args.listen;
         config.reserved_ports = args.reserved_ports;
         let host = PeerHost::start(config).await.map_err(|e| format!("cannot listen: {e}"))?;
-        let printer = tokio::spawn(Printer::default().run(host.events()));
-        let (mounted, result) = match mount {
-            Mount::Target(options) => (options.svname(), host.mount_target(options).await),
-            Mount::Client(options) => (options.name(), host.mount_client_with(options).await),
+        let mounted = match &mount {
+            Mount::Target(options) => options.svname(),
+            Mount::Client(options) => options.name(),
+        };
+        let printer = tokio::spawn(Printer::new(&mounted).run(host.events()));
+        let result = match mount {
+            Mount::Target(options) => host.mount_target(options).await,
+            Mount::Client(options) => host.mount_client_with(options).await,
         };
         match result {
             Ok(_) => Ok(Self { host, mounted, printer }),

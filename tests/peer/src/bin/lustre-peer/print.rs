@@ -5,20 +5,29 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 use wire::ldlm::ConfigKind;
 
 /// Prints what happens on one node.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Printer {
+    /// What a person calls the node: that which it mounts.
+    node: String,
+    /// The line before: a burst of equal callbacks is one line.
+    before: String,
     /// Target → index, registered but without its log yet.
     registered: BTreeMap<String, u32>,
 }
 
 impl Printer {
+    pub(crate) fn new(mounted: &str) -> Self {
+        Self { node: short(mounted).to_owned(), before: String::new(), registered: BTreeMap::new() }
+    }
+
     /// Prints until the node is gone.
     pub(crate) async fn run(mut self, mut events: Receiver<Event>) {
         loop {
             match events.recv().await {
                 Ok(event) => {
-                    if let Some(line) = self.line(&event) {
+                    if let Some(line) = self.line(&event).filter(|l| *l != self.before) {
                         println!("{line}");
+                        self.before = line;
                     }
                 }
                 Err(RecvError::Lagged(n)) => println!("({n} events not shown)"),
@@ -28,16 +37,17 @@ impl Printer {
     }
 
     fn line(&mut self, event: &Event) -> Option<String> {
+        let node = self.node.clone();
         Some(match event {
             Event::Connected { mgs, conn_cnt: 1, version, .. } => {
-                format!("MGS: connected to {mgs} ({})", release(*version))
+                format!("{node}: connected to the MGS at {mgs} ({})", release(*version))
             }
             Event::Connected { mgs, evicted, .. } => {
                 let note =
                     if *evicted { "; it had forgotten this node, everything is read again" } else { "" };
-                format!("MGS: connected to {mgs} again{note}")
+                format!("{node}: connected to the MGS at {mgs} again{note}")
             }
-            Event::Disconnected { mgs, why } => format!("MGS: lost {mgs}: {why}"),
+            Event::Disconnected { mgs, why } => format!("{node}: lost the MGS at {mgs}: {why}"),
             Event::Registered { target, index, .. } => {
                 self.registered.insert(target.clone(), *index);
                 return None;
@@ -52,15 +62,12 @@ impl Printer {
                 format!("{}: log {log} read ({n} records)", short(owner))
             }
             Event::LogRead { owner, log, records: Some(n), .. } if *n > 0 => {
-                format!(
-                    "{}: log {log} read ({n} records)",
-                    if owner.is_empty() { "node" } else { short(owner) }
-                )
+                format!("{node}: log {log} read ({n} records)")
             }
             Event::TableRead { table, entries, version: Some(version) } if *entries > 0 => {
-                format!("NID table {table}: {entries} target(s), version {version}")
+                format!("{node}: NID table {table}: {entries} target(s), version {version}")
             }
-            Event::NodemapRead { records: Some(n) } => format!("nodemap: {n} records"),
+            Event::NodemapRead { records: Some(n) } => format!("{node}: nodemap read ({n} records)"),
             Event::Ready { target, ir } => {
                 let ir = if *ir { ", imperative recovery on" } else { "" };
                 format!("{}: told the MGS that it is up{ir}", short(target))
@@ -86,12 +93,12 @@ impl Printer {
                     ConfigKind::Nodemap => "nodemap".to_owned(),
                     ConfigKind::Barrier => format!("barrier of {name}"),
                 };
-                format!("notified: {what} changed, reading it again in 5 to 10 s")
+                format!("{node}: notified: {what} changed, reading it again in 5 to 10 s")
             }
             Event::Reconfigured { name, config } => format!("{}: now {config}", short(name)),
-            Event::Violation(violation) => format!("RULE BROKEN BY THE MGS: {violation}"),
-            Event::Console(line) if line.error => line.to_string(),
-            Event::Crashed { why } => format!("KERNEL PANIC: {why}"),
+            Event::Violation(violation) => format!("{node}: RULE BROKEN BY THE MGS: {violation}"),
+            Event::Console(line) if line.error => format!("{node}: {line}"),
+            Event::Crashed { why } => format!("{node}: KERNEL PANIC: {why}"),
             Event::Console(_)
             | Event::Pinged { .. }
             | Event::LogRead { .. }
