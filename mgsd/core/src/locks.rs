@@ -81,10 +81,11 @@ impl Locks {
         cookies.into_iter().filter_map(|c| self.remove(c)).collect()
     }
 
-    /// Marks every unmarked lock on a resource and returns them: each gets a callback.
+    /// Marks every unmarked lock on a resource and returns them: each gets a callback. The newest (cookies rise) comes
+    /// first, as a kernel MGS calls them back.
     pub fn mark(&mut self, resource: ResId) -> Vec<Lock> {
         let cookies = self.by_resource.get(&resource).cloned().unwrap_or_default();
-        cookies.into_iter().filter_map(|c| self.mark_one(c)).collect()
+        cookies.into_iter().rev().filter_map(|c| self.mark_one(c)).collect()
     }
 
     /// Marks every stale lock and returns them.
@@ -133,7 +134,8 @@ mod tests {
         locks.grant(lock(1, 7, 1), false);
         locks.grant(lock(2, 7, 1), false);
         locks.grant(lock(3, 8, 2), false);
-        assert_eq!(locks.mark(ResId([1, 0, 0, 0])).len(), 2);
+        let newest_first: Vec<u64> = locks.mark(ResId([1, 0, 0, 0])).iter().map(|l| l.cookie).collect();
+        assert_eq!(newest_first, [2, 1]);
         assert_eq!(locks.mark(ResId([1, 0, 0, 0])).len(), 0);
         locks.grant(lock(4, 8, 1), false);
         assert_eq!(locks.mark(ResId([1, 0, 0, 0])).len(), 1);

@@ -72,7 +72,11 @@ fn a_registration_calls_back_each_lock_once_and_waits_for_nobody() {
         (request.flags, request.count, request.desc.req_mode, request.desc.granted_mode),
         (0, 0, mode::EX, 0)
     );
-    assert_eq!(request.handles, [0x11, locks[0]]);
+    assert_eq!(request.handles, [0x12, locks[1]], "the newest first, as a kernel has it");
+    // Both say that no callback was answered before the first of them.
+    let xids: Vec<(u64, u64)> = sent.iter().map(|s| (s.match_bits, s.body().last_xid)).collect();
+    let first = xids[0].0;
+    assert_eq!(xids, [(first, first - 1), (first + 128, first - 1)]);
     // Merged: marked locks are not called again.
     assert_eq!(register(&mut mgs, &ost(1)).status, 0);
     assert_eq!(callbacks(&mgs).len(), 2);
@@ -115,11 +119,11 @@ fn the_words_of_a_client_on_its_callback() {
     register(&mut mgs, &ost(0));
     let sent = callbacks(&mgs);
     answer(&mut mgs, client, &sent[0], Errno::EINVAL.status());
-    assert!(mgs.engine.locks().get(locks[0]).is_none(), "no such lock: as good as cancelled");
+    assert!(mgs.engine.locks().get(locks[1]).is_none(), "no such lock: as good as cancelled");
     // Somebody else's word does not count.
     mgs.peer_up(nid("10.0.0.66@tcp"));
     answer(&mut mgs, nid("10.0.0.66@tcp"), &sent[1], Errno::EINVAL.status());
-    assert!(mgs.engine.locks().get(locks[1]).is_some());
+    assert!(mgs.engine.locks().get(locks[0]).is_some());
     answer(&mut mgs, client, &sent[1], Errno::ENOTCONN.status());
     assert!(mgs.engine.exports().get(handle).is_none());
 }

@@ -6,7 +6,7 @@ use crate::export::Address;
 use crate::locks::Lock;
 use crate::time::Now;
 use bytes::Bytes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use wire::ldlm::{LdlmRequest, LockDesc, PLAIN, mode};
 use wire::lnet::portal;
@@ -31,6 +31,8 @@ pub(super) struct Callbacks {
     next_xid: u64,
     by_xid: BTreeMap<u64, Callback>,
     by_lock: BTreeMap<u64, u64>,
+    /// (export, xid) of those without an answer.
+    unanswered: BTreeSet<(u64, u64)>,
 }
 
 #[derive(Debug)]
@@ -47,7 +49,7 @@ impl Callbacks {
     pub(super) fn new(now: Now) -> Self {
         let seconds = u64::try_from(now.wall).unwrap_or(0);
         let next_xid = ((seconds << 20) + u64::from(now.mono.subsec_micros())) & !(XID_STEP - 1);
-        Self { next_xid, by_xid: BTreeMap::new(), by_lock: BTreeMap::new() }
+        Self { next_xid, by_xid: BTreeMap::new(), by_lock: BTreeMap::new(), unanswered: BTreeSet::new() }
     }
 }
 
@@ -55,14 +57,13 @@ impl Engine {
     /// Calls back the holders of marked locks.
     pub(super) fn call_back(&mut self, locks: &[Lock], now: Now) {
         for lock in locks {
-            if let Some(old) = self.callbacks.by_lock.remove(&lock.cookie) {
-                self.callbacks.by_xid.remove(&old);
-            }
+            self.lock_gone(lock.cookie);
             self.callbacks.next_xid += XID_STEP;
             let xid = self.callbacks.next_xid;
             let callback = Callback { lock: *lock, started: now.mono, accepted: false, attempts: 0 };
             self.callbacks.by_lock.insert(lock.cookie, xid);
             self.callbacks.by_xid.insert(xid, callback);
+            self.callbacks.unanswered.insert((lock.export, xid));
             self.send_callback(xid, now);
         }
     }
@@ -73,7 +74,9 @@ impl Engine {
         callback.attempts += 1;
         let at = export.has(connect_flags::AT);
         let resent = if callback.attempts > 1 { pb_flags::RESENT } else { 0 };
-        let payload = blocking(&callback.lock, export.callback_cookie, xid, at, resent);
+        let first = self.callbacks.unanswered.range((callback.lock.export, 0)..).next();
+        let first = first.filter(|(export, _)| *export == callback.lock.export).map_or(xid, |(_, first)| *first);
+        let payload = blocking(&callback.lock, export.callback_cookie, (xid, first), at, resent);
         let to = export.address;
         let put =
             Put { portal: portal::LDLM_CB_REQUEST, match_bits: xid, offset: 0, want_ack: false, payload };
@@ -107,6 +110,8 @@ impl Engine {
         }
         if status == 0 {
             callback.accepted = true;
+            let answered = (callback.lock.export, xid);
+            self.callbacks.unanswered.remove(&answered);
         } else if status == E::EINVAL.status() {
             // No such lock, or already on its way out.
             let cookie = callback.lock.cookie;
@@ -144,25 +149,27 @@ impl Engine {
     /// The lock is gone, by whatever way.
     pub(crate) fn lock_gone(&mut self, cookie: u64) {
         if let Some(xid) = self.callbacks.by_lock.remove(&cookie) {
-            self.callbacks.by_xid.remove(&xid);
+            self.end_callback(xid);
         }
     }
 
     fn end_callback(&mut self, xid: u64) {
         if let Some(callback) = self.callbacks.by_xid.remove(&xid) {
             self.callbacks.by_lock.remove(&callback.lock.cookie);
+            self.callbacks.unanswered.remove(&(callback.lock.export, xid));
         }
     }
 }
 
-/// LDLM_BL_CALLBACK: describes the lock that blocks, an EX that the MGS would like to have.
-fn blocking(lock: &Lock, callback_cookie: u64, xid: u64, at: bool, flags: u32) -> Bytes {
+/// LDLM_BL_CALLBACK: describes the lock that blocks, an EX that the MGS would like to have. `first`: the oldest xid
+/// that this peer has not answered.
+fn blocking(lock: &Lock, callback_cookie: u64, (xid, first): (u64, u64), at: bool, flags: u32) -> Bytes {
     let body = Body {
         handle: callback_cookie,
         msg_type: msg_type::REQUEST,
         version: version::DLM | version::PTLRPC,
         opc: opc::LDLM_BL_CALLBACK,
-        last_xid: xid - 1,
+        last_xid: first - 1,
         flags,
         timeout: TIMEOUT,
         mbits: xid,
