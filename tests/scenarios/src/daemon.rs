@@ -1,0 +1,83 @@
+//! mgsd in this process, on loopback, with a store of its own.
+use crate::Error;
+use mgs_api::{Address, Client};
+use mgsd::config::Config;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+use wire::Nid;
+
+/// A running mgsd.
+#[derive(Debug)]
+pub struct Daemon {
+    /// Where LNet listens.
+    pub lnet: SocketAddr,
+    /// Its API.
+    pub api: Client,
+    stop: oneshot::Sender<()>,
+    /// A runtime of its own, whose end ends every task of the daemon and closes its store.
+    thread: JoinHandle<Result<(), Error>>,
+    /// Kept until the daemon has ended.
+    data: TempDir,
+}
+
+impl Daemon {
+    /// Starts one with a fresh store and the NID of the recorded MGS; `ir_timeout` as that MGS had it.
+    ///
+    /// # Errors
+    /// No place for its store, or it does not start.
+    pub async fn start(nid: Nid, ir_timeout: Duration) -> Result<Self, Error> {
+        let data = tempfile::tempdir().map_err(|e| Error::Daemon(format!("no temporary directory: {e}")))?;
+        let socket = data.path().join("api.sock");
+        let config = Config {
+            data: data.path().join("data"),
+            nids: vec![nid],
+            port: Some(0),
+            bind: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
+            api: socket.clone(),
+            relay: None,
+            ir_timeout,
+        };
+        let (stop, stopped) = oneshot::channel();
+        let (ready, is_ready) = oneshot::channel();
+        let thread = std::thread::spawn(move || {
+            let failed = |e: &dyn std::fmt::Display| Error::Daemon(e.to_string());
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+            let stopped = async {
+                let _ = stopped.await; // dropped counts as said
+            };
+            let ready = |running: &mgsd::daemon::Running| {
+                // Nobody waits any more when the start was given up.
+                let _ = ready.send(running.addresses.first().copied());
+            };
+            let served =
+                runtime.map_err(|e| failed(&e))?.block_on(mgsd::daemon::serve(config, ready, stopped));
+            served.map_err(|e| failed(&e))
+        });
+        let Ok(lnet) = is_ready.await else {
+            return Err(Error::Daemon(format!("ended at once: {:?}", thread.join())));
+        };
+        let lnet = lnet.ok_or_else(|| Error::Daemon("listens nowhere".to_owned()))?;
+        let address: Address = format!("unix:{}", socket.display())
+            .parse()
+            .map_err(|e| Error::Daemon(format!("address of the API: {e}")))?;
+        Ok(Self { lnet, api: Client::new(address), stop, thread, data })
+    }
+
+    /// Ends it, and says what `mgsd check` finds in its store.
+    ///
+    /// # Errors
+    /// It ended by itself or in disorder, or the store cannot be read.
+    pub async fn stop(self) -> Result<Vec<String>, Error> {
+        let Self { stop, thread, data, .. } = self;
+        let lost = |what: &dyn std::fmt::Debug| Error::Daemon(format!("did not end in order: {what:?}"));
+        stop.send(()).map_err(|()| lost(&"it had ended before"))?;
+        let end = move || {
+            thread.join().map_err(|_| lost(&"it panicked"))??;
+            mgsd::daemon::check(&data.path().join("data")).map_err(|e| Error::Daemon(e.to_string()))
+        };
+        tokio::task::spawn_blocking(end).await.map_err(|e| Error::Daemon(e.to_string()))?
+    }
+}
