@@ -252,7 +252,7 @@ impl Node {
         for packet in packets {
             self.transmit(packet);
         }
-        if conn_cnt > 1 && self.dialect.notify && self.rpc.has(connect_flags::IMP_RECOV) {
+        if self.dialect.notify && self.rpc.has(connect_flags::IMP_RECOV) {
             self.notify_targets();
         }
         self.dispatch_all(aborted);

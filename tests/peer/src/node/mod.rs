@@ -13,12 +13,11 @@ mod event;
 mod import;
 mod lnet;
 mod lock;
-mod log;
 mod mount;
 mod random;
 mod reader;
+mod requeue;
 mod rpc;
-mod table;
 mod target;
 
 pub use config::{ClientOptions, Command, NodeConfig, Release, TargetKind, TargetOptions, TargetState};
@@ -32,6 +31,7 @@ use lnet::{Delivered, Lnet, Up};
 use lock::Locks;
 use mount::{Mount, MountKind, Task};
 use random::Random;
+use reader::Record;
 use rpc::{Heard, Outcome, Owner, Rpc};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -141,6 +141,8 @@ pub struct Node {
     mounts: Vec<Mount>,
     /// How often each target was mounted here.
     disks: BTreeMap<String, u32>,
+    /// Local copies of the logs of targets.
+    copies: BTreeMap<String, Vec<Record>>,
     commands: VecDeque<Command>,
     mount_task: Option<Task>,
     requeue: Option<Task>,
@@ -168,6 +170,7 @@ impl Node {
             next_log: 0,
             mounts: Vec::new(),
             disks: BTreeMap::new(),
+            copies: BTreeMap::new(),
             commands: VecDeque::new(),
             mount_task: None,
             requeue: None,

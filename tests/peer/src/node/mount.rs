@@ -13,10 +13,12 @@ use crate::interp::{self, Interpreter};
 use crate::node::{ClientOptions, Command, TargetKind, TargetOptions};
 use std::collections::VecDeque;
 use std::time::Duration;
+use wire::mgs::ldd;
 use wire::ptlrpc::connect_flags;
 
-/// How long a target waits for its MGC, and how often and how far apart it registers again.
-const CONNECT_WAIT: Duration = Duration::from_secs(35);
+/// How long a target waits for its MGC: one that must register, and one that can start from its own copy of the log.
+const CONNECT_WAIT: (Duration, Duration) = (Duration::from_secs(35), Duration::from_secs(10));
+/// How often and how far apart it registers again.
 const REGISTER_TRIES: u32 = 5;
 const REGISTER_PAUSE: Duration = Duration::from_secs(2);
 
@@ -207,7 +209,15 @@ impl Node {
     fn step(&mut self, task: &mut Task, step: Step) {
         match step {
             Step::Connect if self.is_full() => {}
-            Step::Connect => task.stage = Stage::Connecting { until: self.now + CONNECT_WAIT },
+            Step::Connect => {
+                let wait = if self.must_register(&task.name) { CONNECT_WAIT.0 } else { CONNECT_WAIT.1 };
+                task.stage = Stage::Connecting { until: self.now + wait };
+            }
+            Step::Register if !self.is_full() => {
+                let text =
+                    format!("{}: cannot register with the MGS, starting from the local copy", task.name);
+                self.console(ConsoleLine::error(text));
+            }
             Step::Register => self.send_registration(task, 1),
             Step::Sptlrpc { server } => self.sptlrpc_step(task, server),
             Step::Read(role) => self.first_read(task, role),
@@ -249,6 +259,17 @@ impl Node {
     fn send_registration(&mut self, task: &mut Task, tries: u32) {
         self.with_mount(&task.name, |node, mount| node.register(Owner::Mount, mount, Purpose::Register));
         task.stage = Stage::Registering { tries };
+    }
+
+    /// The MGS has to write or change logs for the target; it cannot start without.
+    fn must_register(&self, name: &str) -> bool {
+        let needs = ldd::VIRGIN | ldd::UPDATE | ldd::WRITECONF | ldd::NEED_INDEX;
+        let mount = self.mounts.iter().find(|m| m.name == name);
+        mount.is_some_and(|m| matches!(m.kind, MountKind::Target { flags, .. } if flags & needs != 0))
+    }
+
+    pub(crate) fn is_target(&self, name: &str) -> bool {
+        self.mounts.iter().any(|m| m.name == name && matches!(m.kind, MountKind::Target { .. }))
     }
 
     /// Calls with a mount taken out of the list for the time of the call.
@@ -425,7 +446,10 @@ impl Node {
         let Some(mut task) = self.mount_task.take() else { return };
         match task.stage {
             Stage::RegisterAgain { tries, .. } => self.send_registration(&mut task, tries),
-            _ => self.fail(&mut task, -110, "no connection to the MGS".to_owned()),
+            _ if self.must_register(&task.name) => {
+                self.fail(&mut task, -110, "no connection to the MGS".to_owned());
+            }
+            _ => task.stage = Stage::Next,
         }
         self.run(task);
     }

@@ -23,6 +23,8 @@ const NET_LATENCY: u64 = 4;
 const XID_STEP: u64 = 128;
 /// `pb_timeout` and `pb_service_time` of a connect.
 const CONNECT_TIMEOUT: (u32, u32) = (5, 4);
+/// Match bits remembered of requests that are over.
+const RETIRED: usize = 256;
 /// How long most requests wait for a connection.
 pub(crate) const CONNECT_WAIT: Duration = Duration::from_secs(35);
 
@@ -138,6 +140,8 @@ pub(crate) struct Rpc {
     estimate: u32,
     pending: BTreeMap<u64, Pending>,
     delayed: VecDeque<Pending>,
+    /// Match bits under which nothing is expected any more: late and double replies are no fault of the MGS.
+    retired: VecDeque<u64>,
 }
 
 impl Rpc {
@@ -153,16 +157,24 @@ impl Rpc {
             estimate: 5,
             pending: BTreeMap::new(),
             delayed: VecDeque::new(),
+            retired: VecDeque::new(),
         }
+    }
+
+    fn retire(&mut self, p: &Pending) {
+        self.retired.extend([p.xid, p.mbits]);
+        let surplus = self.retired.len().saturating_sub(RETIRED);
+        self.retired.drain(..surplus);
     }
 
     /// A new MGC on the same node: the xid counter goes on, everything else starts anew.
     pub(crate) fn reset(&mut self) {
+        let pending = std::mem::take(&mut self.pending);
+        pending.values().for_each(|p| self.retire(p));
         self.handle = 0;
         self.conn_cnt = 0;
         self.granted = 0;
         self.granted2 = 0;
-        self.pending.clear();
         self.delayed.clear();
     }
 
@@ -281,6 +293,7 @@ impl Rpc {
     /// One request again.
     pub(crate) fn resend(&mut self, xid: u64, now: Duration) -> Option<Packet> {
         let mut p = self.pending.remove(&xid)?;
+        self.retire(&p);
         p.resent = true;
         p.bulk = None;
         p.reply = None;
@@ -296,6 +309,7 @@ impl Rpc {
         if with_delayed {
             all.extend(std::mem::take(&mut self.delayed));
         }
+        all.iter().for_each(|p| self.retire(p));
         all.into_iter().map(|p| failed(p, status, now)).collect()
     }
 
@@ -303,7 +317,9 @@ impl Rpc {
     pub(crate) fn abort_unresendable(&mut self, status: i32, now: Duration) -> Vec<Outcome> {
         let gone = |p: &Pending| matches!(p.owner, Owner::Connect | Owner::Ping | Owner::Disconnect);
         let xids: Vec<u64> = self.pending.values().filter(|p| gone(p)).map(|p| p.xid).collect();
-        xids.iter().filter_map(|x| self.pending.remove(x)).map(|p| failed(p, status, now)).collect()
+        let gone: Vec<Pending> = xids.iter().filter_map(|x| self.pending.remove(x)).collect();
+        gone.iter().for_each(|p| self.retire(p));
+        gone.into_iter().map(|p| failed(p, status, now)).collect()
     }
 
     /// Earliest deadline: of what was sent and is `watched`, and of what waits for a connection.
@@ -343,7 +359,9 @@ impl Rpc {
         let Some((xid, at, opcode, repsize, owner)) =
             found.map(|p| (p.xid, p.at, p.call.opc, p.call.repsize, p.owner))
         else {
-            bad.push(Violation::UnmatchedReply { portal: put.portal, match_bits: put.match_bits });
+            if !self.retired.contains(&put.match_bits) {
+                bad.push(Violation::UnmatchedReply { portal: put.portal, match_bits: put.match_bits });
+            }
             return Heard::Nothing;
         };
         let message = match Message::decode(&put.payload) {
@@ -429,6 +447,7 @@ impl Rpc {
 
     fn done(&mut self, xid: u64, message: Message, now: Duration) -> Heard {
         let Some(p) = self.pending.remove(&xid) else { return Heard::Nothing };
+        self.retire(&p);
         let body = message.body().unwrap_or_default();
         Heard::Done(Box::new(Outcome {
             owner: p.owner,
@@ -453,6 +472,7 @@ impl Rpc {
         let mut all = self.pending.values_mut();
         let found = all.find(|p| p.call.bulk_room.is_some() && bits(p) == put.match_bits);
         let refuse = match &found {
+            None if self.retired.contains(&put.match_bits) => return (false, Heard::Nothing),
             None => Some("no buffer waits for it"),
             Some(p) if p.bulk.is_some() => Some("the buffer takes one PUT"),
             Some(p) if p.call.bulk_room.is_some_and(|room| put.payload.len() > room) => {

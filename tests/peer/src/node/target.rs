@@ -113,7 +113,7 @@ impl Node {
             exposed,
             pid: pid::MOUNT,
             patience: Some(if slow { PATIENCE.1 } else { PATIENCE.0 }),
-            connect_wait: CONNECT_WAIT,
+            connect_wait: if slow { CONNECT_WAIT } else { PATIENCE.0 },
         };
         self.call(owner, call);
     }

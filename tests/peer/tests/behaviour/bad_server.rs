@@ -431,3 +431,18 @@ fn ping_without_multi_rail_is_noisy_and_pings_twice() {
     pair.mount_client();
     assert_eq!(pair.mounted().len(), 1, "push, then connect");
 }
+
+#[test]
+fn a_reply_too_long_is_asked_for_again_with_more_room() {
+    let mut first = true;
+    let mut pair = with(move |a| {
+        if a.opc == opc::LDLM_ENQUEUE && std::mem::take(&mut first) {
+            a.buffers.push(vec![0; 2000]);
+        }
+    });
+    pair.mount_client();
+    assert!(matches!(pair.violations()[..], [Violation::ReplyTruncated { room: 1024, .. }]));
+    assert_eq!(pair.mounted(), ["testfs-client"]);
+    let enqueues: Vec<u64> = pair.mgs.seen.iter().filter(|s| s.opc == 101).map(|s| s.xid).collect();
+    assert_eq!(enqueues[0], enqueues[1]);
+}

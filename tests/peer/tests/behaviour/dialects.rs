@@ -53,6 +53,33 @@ fn a_target_with_parameters_and_service_nodes() {
     assert_eq!(pair.mounted(), ["testfs-OST0001"]);
 }
 
+/// Forms a, b and c of a registration, and the list that travels by bulk.
+#[test]
+fn forms_of_a_registration() {
+    let forms = [
+        (Release::V2_12, 0, None),
+        (Release::V2_15, 2, None),
+        (Release::V2_16, 2, None),
+        (Release::V2_17, 2, Some(3)),
+        (Release::V2_17, 40, Some(0)),
+    ];
+    for (release, more, inline) in forms {
+        let mut pair = Pair::with(|c| c.release = release);
+        let more_nids: Vec<_> = (0..more).map(|i| nid(&format!("10.3.0.{i}@tcp1"))).collect();
+        let options = TargetOptions { more_nids, ..TargetOptions::new("testfs", TargetKind::Ost, 0) };
+        pair.feed(Input::Command(Command::MountTarget(options)));
+        assert_eq!(pair.mounted(), ["testfs-OST0000"], "{release:?}");
+        let (info, list) = pair.mgs.registrations[0].clone();
+        let large = info.flags & 0x2_0000 != 0;
+        assert_eq!(large, release >= Release::V2_16);
+        assert_eq!(info.nids.iter().filter(|n| **n != 0).count(), if large { 0 } else { more + 1 });
+        assert_eq!(info.nidlist.len(), if release == Release::V2_16 { more + 1 } else { 0 });
+        assert_eq!(list.map(|l| l.inline.len()), inline, "{release:?}");
+        let fetched = if more == 40 { 2 * 41 * 64 } else { 0 };
+        assert_eq!(pair.mgs.fetched.len(), fetched, "once for REG, once for READY");
+    }
+}
+
 /// A node with three connections that stand, in the middle of a mount.
 fn talking() -> Pair {
     let mut pair = Pair::new();

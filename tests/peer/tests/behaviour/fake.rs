@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use wire::ldlm::{LdlmReply, LdlmRequest, ResId, mode};
 use wire::llog_rpc::{LlogdBody, LogId};
 use wire::lnet::{Handle, Header, Message as Lnet, PING_MATCH_BITS, PingInfo, PingNi, feature, portal};
-use wire::mgs::{ConfigBody, ConfigRes, TargetInfo, config_type, ldd};
+use wire::mgs::{ConfigBody, ConfigRes, TargetInfo, TargetNidList, config_type, ldd, mtn};
 use wire::nodemap::{END_OFFSET, IndexPage, untouched};
 use wire::ptlrpc::{Body, ConnectRequest, Message, connect_op, msg_type, opc, version};
 use wire::socklnd::{ConnReq, ConnType, Frame, Hello, LNET_PID, MsgHeader, MsgKind, Step};
@@ -73,6 +73,10 @@ pub(crate) struct Fake {
     /// (callback opcode, status) of answers to callbacks.
     pub(crate) callback_answers: Vec<(u32, i32)>,
     pub(crate) acks: usize,
+    /// Registrations as they came.
+    pub(crate) registrations: Vec<(TargetInfo, Option<TargetNidList>)>,
+    /// What the bulk GET of a NID list brought.
+    pub(crate) fetched: Vec<u8>,
     peer: Option<Nid>,
     export: u64,
     next: u64,
@@ -113,6 +117,8 @@ impl Fake {
             callback_cookie: 0,
             callback_answers: Vec::new(),
             acks: 0,
+            registrations: Vec::new(),
+            fetched: Vec::new(),
             peer: None,
             export: 0,
             next: 0xf000,
@@ -234,7 +240,8 @@ impl Fake {
             }
             Lnet::Put { portal, match_bits, .. } => self.request(portal, match_bits, payload),
             Lnet::Ack { .. } => self.acks += 1,
-            Lnet::Get { .. } | Lnet::Reply { .. } => panic!("unexpected {header:?}"),
+            Lnet::Reply { .. } => self.fetched.extend_from_slice(payload),
+            Lnet::Get { .. } => panic!("unexpected {header:?}"),
         }
     }
 
@@ -321,6 +328,17 @@ impl Fake {
             }
             opc::MGS_TARGET_REG => {
                 let mut info = TargetInfo::from_slice(&message.buffers[1], Order::Little).unwrap();
+                let list =
+                    message.buffers.get(2).map(|b| TargetNidList::from_slice(b, Order::Little).unwrap());
+                if let Some(list) = list.as_ref().filter(|l| l.flags & mtn::IN_BULK != 0) {
+                    let (ret, sink_length) = (Handle([4; 16]), 64 * list.count);
+                    let match_bits = seen.body.mbits;
+                    self.send(
+                        Lnet::Get { ret, match_bits, portal: 33, src_offset: 0, sink_length },
+                        Bytes::new(),
+                    );
+                }
+                self.registrations.push((info.clone(), list));
                 if info.flags & ldd::OPC_REG != 0 {
                     info.flags &= !(ldd::VIRGIN | ldd::UPDATE | ldd::WRITECONF);
                 }

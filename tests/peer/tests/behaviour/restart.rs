@@ -1,6 +1,6 @@
 //! An MGS that restarts, forgets, is not there, or plays with cookies.
 use crate::pair::{Pair, nid};
-use lustre_peer::{Event, Violation};
+use lustre_peer::{Command, Event, Input, Violation};
 use std::time::Duration;
 use wire::ptlrpc::{connect_op, opc};
 
@@ -152,4 +152,42 @@ fn connect_refused_with_an_error_is_tried_again_after_25_seconds() {
     pair.seconds(2);
     assert_eq!(connects(&pair), [1, 2]);
     assert_eq!(pair.mounted(), ["testfs-client"]);
+}
+
+#[test]
+fn a_known_target_starts_from_its_copy_and_catches_up() {
+    let mut pair = Pair::new();
+    pair.mount_ost(0);
+    pair.feed(Input::Command(Command::Umount("testfs-OST0000".to_owned())));
+    assert!(pair.mounted().is_empty());
+    pair.mgs.restart();
+    pair.cut();
+    pair.unreachable = true;
+    pair.mgs.seen.clear();
+    pair.mount_ost(0);
+    pair.seconds(60);
+    assert_eq!(pair.mounted(), ["testfs-OST0000"]);
+    assert_eq!(pair.node.config("testfs-OST0000").unwrap().devices.len(), 1);
+    assert!(pair.mgs.seen.is_empty());
+    pair.unreachable = false;
+    pair.seconds(60);
+    let first = pair.mgs.opcodes().into_iter().find(|o| *o != opc::MGS_CONNECT);
+    assert_eq!(first, Some(opc::MGS_TARGET_REG), "READY as soon as the MGS is there");
+    assert!(pair.mgs.seen.iter().any(|s| s.opc == 501 && s.log == "testfs-OST0000"));
+    assert_eq!(pair.mgs.locks.len(), 5, "sptlrpc, nodemap, own log, params, client log");
+    assert!(pair.violations().is_empty(), "{:?}", pair.violations());
+}
+
+#[test]
+fn a_late_reply_is_no_fault() {
+    let mut pair = Pair::new();
+    pair.mount_client();
+    pair.mgs.twist = Some(Box::new(|a| a.dropped = a.opc == opc::OBD_PING));
+    pair.seconds(41);
+    let ping = pair.mgs.seen.iter().find(|s| s.opc == opc::OBD_PING).unwrap();
+    let body = wire::ptlrpc::Body { msg_type: 4713, version: 3, opc: opc::OBD_PING, ..Default::default() };
+    let reply = wire::ptlrpc::Message::new(&body, Vec::new()).to_bytes();
+    pair.mgs.put(25, ping.xid, 224, reply, false);
+    pair.pump();
+    assert!(pair.violations().is_empty());
 }

@@ -2,6 +2,9 @@
 //!
 //! Connections are opened one after the other (CONTROL, BULK_IN, BULK_OUT); the first message to a new NID waits for
 //! discovery: ping GET, and a push of the own interfaces when the answer announces discovery.
+mod discovery;
+mod handshake;
+
 use super::conn::{Conn, ConnId, Parsed, State};
 use super::event::{ConsoleLine, Violation};
 use super::random::Random;
@@ -9,8 +12,8 @@ use super::{Transmit, VecDeque};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use wire::lnet::{Handle, Header, Message, PING_MATCH_BITS, PingInfo, PingNi, feature, portal};
-use wire::socklnd::{ConnReq, ConnType, Frame, Hello, LNET_PID, MsgHeader, MsgKind};
+use wire::lnet::{Handle, Header, Message, portal};
+use wire::socklnd::{ConnType, Frame, LNET_PID, MsgHeader, MsgKind};
 use wire::{Nid, Order};
 
 /// Messages of fewer bytes, headers included, prefer CONTROL (`min_bulk`).
@@ -19,14 +22,8 @@ const MIN_BULK: usize = 1024;
 const KEEPALIVE: Duration = Duration::from_secs(30);
 /// `sock_timeout`: a HELLO must come within it.
 const SOCK_TIMEOUT: Duration = Duration::from_secs(50);
-/// `lnet_transaction_timeout`: a ping or push that is not answered has failed.
-const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(150);
 /// Reconnect delays double between these.
 const RECONNECT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
-/// Room for 16 interfaces.
-const PING_SINK: u32 = 272;
-/// An interface that is up.
-const NI_UP: u32 = 0x15aa_c0de;
 const ORDER_OF_DIALLING: [ConnType; 3] = [ConnType::Control, ConnType::BulkIn, ConnType::BulkOut];
 
 /// Reported to the layers above.
@@ -130,43 +127,6 @@ impl Lnet {
         Handle(bytes)
     }
 
-    /// Asks for discovery of `nid`; [`Up::Discovered`] or [`Up::Unreachable`] follows.
-    pub(crate) fn discover(&mut self, nid: Nid, now: Duration) {
-        match self.peer(nid, now).discovery {
-            Discovery::Done => self.up.push_back(Up::Discovered(nid)),
-            Discovery::Unknown => self.ping(nid, false, now),
-            Discovery::Pinging { .. } | Discovery::Pushing { .. } => self.dial_next(nid, now),
-        }
-    }
-
-    fn ping(&mut self, nid: Nid, again: bool, now: Duration) {
-        let ret = self.handle();
-        self.peer(nid, now).discovery = Discovery::Pinging { ret, again, until: now + TRANSACTION_TIMEOUT };
-        let get = Message::Get {
-            ret,
-            match_bits: PING_MATCH_BITS,
-            portal: portal::LNET_RESERVED,
-            src_offset: 0,
-            sink_length: PING_SINK,
-        };
-        self.send(nid, get, Bytes::new(), now);
-    }
-
-    /// What this node tells about its interfaces.
-    fn ping_info(&self) -> Vec<u8> {
-        let info = PingInfo {
-            features: feature::NI_STATUS | feature::RTE_DISABLED | feature::MULTI_RAIL | feature::DISCOVERY,
-            pid: LNET_PID,
-            nis: vec![
-                PingNi { nid: Nid::LOOPBACK, status: 1, msg_size: 0 },
-                PingNi { nid: self.nid, status: NI_UP, msg_size: 0 },
-            ],
-            large: Vec::new(),
-            tail: Vec::new(),
-        };
-        info.to_bytes(self.order)
-    }
-
     /// Sends an LNet message, or queues it until a connection is there.
     pub(crate) fn send(&mut self, nid: Nid, msg: Message, payload: Bytes, now: Duration) {
         let header = Header {
@@ -251,39 +211,6 @@ impl Lnet {
         }
     }
 
-    /// The driver made the connection.
-    pub(crate) fn connected(&mut self, id: ConnId, now: Duration) {
-        let Some(conn) = self.conns.get_mut(&id) else { return };
-        let (State::Dialling, Some(peer)) = (conn.state, conn.peer) else { return };
-        conn.state = State::AwaitAnswer;
-        conn.since = now;
-        let ctype = conn.ctype;
-        let version = if matches!(peer.addr, wire::nid::NidAddr::Small(_)) { 1 } else { 2 };
-        let mut bytes = ConnReq { version, nid: peer }.to_bytes(self.order);
-        let hello_version = if version == 1 { 3 } else { 4 };
-        bytes.extend(self.hello(hello_version, peer, ctype).to_bytes(self.order));
-        self.out.push_back(Transmit::Bytes { conn: id, bytes: bytes.into() });
-    }
-
-    fn hello(&self, version: u32, to: Nid, ctype: ConnType) -> Hello {
-        Hello {
-            version,
-            src_nid: self.nid,
-            dst_nid: to,
-            src_pid: LNET_PID,
-            dst_pid: 0,
-            src_incarnation: self.incarnation,
-            dst_incarnation: 0,
-            ctype,
-            ips: Vec::new(),
-        }
-    }
-
-    /// The driver accepted a connection.
-    pub(crate) fn accepted(&mut self, id: ConnId, now: Duration) {
-        self.conns.insert(id, Conn::new(State::AwaitRequest, None, ConnType::None, now));
-    }
-
     /// Bytes of a connection.
     pub(crate) fn bytes(&mut self, id: ConnId, bytes: &[u8], now: Duration) {
         if let Some(conn) = self.conns.get_mut(&id) {
@@ -313,59 +240,6 @@ impl Lnet {
                 self.on_message(id, &msg, &header, payload, now)
             }
         }
-    }
-
-    fn on_hello(&mut self, id: ConnId, hello: &Hello, now: Duration) {
-        let Some(conn) = self.conns.get(&id) else { return };
-        let dialled = conn.state == State::AwaitAnswer;
-        let (expected, ctype) = (conn.peer, conn.ctype);
-        if dialled && hello.ctype == ConnType::None {
-            self.console(ConsoleLine::info(format!("Connection to {} refused: try again", hello.src_nid)));
-            return self.close(id, now);
-        }
-        let fault = if dialled && expected != Some(hello.src_nid) {
-            Some(format!("connected to {} instead of {}", hello.src_nid, text(expected)))
-        } else if hello.src_pid != LNET_PID {
-            Some(format!("process id {} instead of {LNET_PID}", hello.src_pid))
-        } else if hello.src_nid == Nid::ANY {
-            Some("source NID is ANY".to_owned())
-        } else if dialled && hello.ctype.inverted() != ctype {
-            Some(format!("mismatched types: me {ctype:?}, peer {:?}", hello.ctype))
-        } else if hello.ips.len() > 16 {
-            Some(format!("{} addresses", hello.ips.len()))
-        } else {
-            None
-        };
-        if let Some(what) = fault {
-            self.console(ConsoleLine::error(format!(
-                "Protocol error connecting to {}: {what}",
-                hello.src_nid
-            )));
-            self.violation(Violation::Hello { what });
-            return self.close(id, now);
-        }
-        let known = self.peer(hello.src_nid, now).incarnation;
-        if known.is_some_and(|k| k != hello.src_incarnation) {
-            self.close_siblings(hello.src_nid, Some(id), now);
-        }
-        let peer = self.peer(hello.src_nid, now);
-        peer.incarnation = Some(hello.src_incarnation);
-        peer.backoff = RECONNECT.0;
-        peer.heard = now;
-        let mine = if dialled { ctype } else { hello.ctype.inverted() };
-        if let Some(conn) = self.conns.get_mut(&id) {
-            conn.peer = Some(hello.src_nid);
-            conn.ctype = mine;
-            conn.version = hello.version;
-            conn.incarnation = hello.src_incarnation;
-            conn.state = State::Up;
-        }
-        if !dialled {
-            let answer = self.hello(hello.version, hello.src_nid, mine).to_bytes(self.order);
-            self.out.push_back(Transmit::Bytes { conn: id, bytes: answer.into() });
-        }
-        self.flush(hello.src_nid);
-        self.dial_next(hello.src_nid, now);
     }
 
     fn on_noop(&mut self, id: ConnId, header: &MsgHeader, now: Duration) {
@@ -421,53 +295,6 @@ impl Lnet {
                 self.write(bulk_in, &noop);
             }
         }
-    }
-
-    fn on_ping_answer(&mut self, from: Nid, dst: Handle, payload: &[u8], now: Duration) {
-        let Discovery::Pinging { ret, again, .. } = self.peer(from, now).discovery else { return };
-        if ret != dst {
-            return;
-        }
-        let info = match PingInfo::decode(payload) {
-            Ok((info, _)) => info,
-            Err(error) => {
-                self.peer(from, now).discovery = Discovery::Unknown;
-                return self.violation(Violation::PingAnswer { what: error.to_string() });
-            }
-        };
-        if info.features & feature::NI_STATUS == 0 || info.nis.first().map(|n| n.nid) != Some(Nid::LOOPBACK) {
-            self.peer(from, now).discovery = Discovery::Unknown;
-            let what = "without NI_STATUS, or entry 0 is not 0@lo".to_owned();
-            return self.violation(Violation::PingAnswer { what });
-        }
-        let rail = info.features & feature::MULTI_RAIL != 0;
-        if rail && info.features & feature::DISCOVERY != 0 {
-            let ack = self.handle();
-            self.peer(from, now).discovery = Discovery::Pushing { ack, until: now + TRANSACTION_TIMEOUT };
-            let msg = Message::Put {
-                ack,
-                match_bits: PING_MATCH_BITS,
-                hdr_data: 0,
-                portal: portal::LNET_RESERVED,
-                offset: 0,
-            };
-            let info = self.ping_info();
-            return self.send(from, msg, info.into(), now);
-        }
-        if again {
-            return self.settled(from, now);
-        }
-        if !rail {
-            let line = format!("lnet_discovery_event_reply() Multi-Rail state vanished from {from}");
-            self.console(ConsoleLine::error(line));
-        }
-        // The peer entry is deleted and made anew without Multi-Rail, hence a second ping.
-        self.ping(from, true, now);
-    }
-
-    fn settled(&mut self, nid: Nid, now: Duration) {
-        self.peer(nid, now).discovery = Discovery::Done;
-        self.up.push_back(Up::Discovered(nid));
     }
 
     /// The driver lost or could not make the connection.
