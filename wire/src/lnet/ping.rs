@@ -66,7 +66,8 @@ impl PingInfo {
     /// Reads it.
     ///
     /// # Errors
-    /// Bad magic; fewer bytes than the entries need (an answer cut by `sink_length`); a large NID of unknown size.
+    /// Bad magic; fewer bytes than the entries need (an answer cut by `sink_length`); a large NID that is ANY or of
+    /// unknown size.
     pub fn decode(bytes: &[u8]) -> Result<(Self, Order)> {
         let raw = Reader::new(bytes, Order::Little).array("ping magic")?;
         let order = match (u32::from_le_bytes(raw), u32::from_be_bytes(raw)) {
@@ -135,7 +136,7 @@ impl PingInfo {
 
 /// Status word and the used part of the NID: a multiple of 4 for both known sizes.
 fn large_size(nid: &Nid) -> usize {
-    if nid.is_large() || nid.is_any() { 24 } else { 12 }
+    if nid.is_large() { 24 } else { 12 }
 }
 
 fn large_entry(r: &mut Reader<'_>) -> Result<PingNi> {
@@ -147,7 +148,12 @@ fn large_entry(r: &mut Reader<'_>) -> Result<PingNi> {
     let mut nid = [0; Nid::SIZE];
     let raw = r.take("large ns_nid", used)?;
     nid.iter_mut().zip(raw).for_each(|(to, from)| *to = *from);
-    Ok(PingNi { nid: Nid::from_slice(&nid, r.order())?, status, msg_size: 0 })
+    let nid = Nid::from_slice(&nid, r.order())?;
+    if nid.is_any() {
+        // Nobody's interface; and it has no size of its own to be written in.
+        return Err(Error::BadValue { what: "large ns_nid (not ANY)", got: u64::MAX });
+    }
+    Ok(PingNi { nid, status, msg_size: 0 })
 }
 
 #[cfg(test)]

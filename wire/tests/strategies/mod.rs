@@ -132,7 +132,8 @@ pub(crate) fn ping_info() -> impl Strategy<Value = PingInfo> {
         status,
         msg_size,
     });
-    let large = (nid(), any::<u32>()).prop_map(|(nid, status)| PingNi { nid, status, msg_size: 0 });
+    let large = nid().prop_filter("nobody's interface", |nid| !nid.is_any());
+    let large = (large, any::<u32>()).prop_map(|(nid, status)| PingNi { nid, status, msg_size: 0 });
     (any::<u32>(), any::<u32>(), vec(ni, 1..6), vec(large, 0..4), vec(any::<u8>(), 0..9)).prop_map(
         |(features, pid, nis, large, tail)| {
             let has_large = features & feature::LARGE_ADDR != 0;
