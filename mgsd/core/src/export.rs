@@ -65,6 +65,19 @@ impl Export {
     pub const fn has2(&self, flag: u64) -> bool {
         self.flags2 & flag != 0
     }
+    /// Notes a target and its file system for people to see. A peer may name as many as it likes; not all are kept.
+    pub(crate) fn remember(&mut self, target: &str, fs: &str) {
+        if self.targets.len() < MAX_TARGETS {
+            self.targets.insert(target.to_owned());
+        }
+        self.remember_fs(fs);
+    }
+    /// The same for a file system alone.
+    pub(crate) fn remember_fs(&mut self, fs: &str) {
+        if self.fs.len() < MAX_FS {
+            self.fs.insert(fs.to_owned());
+        }
+    }
 }
 
 /// Flags that this MGS offers: those of a kernel MGS of 2.17.
@@ -115,6 +128,11 @@ pub struct Connect {
     /// What it asks.
     pub data: ConnectData,
 }
+
+/// Most targets that an export remembers; a server has some dozens.
+pub const MAX_TARGETS: usize = 1024;
+/// Most file systems that an export remembers.
+pub const MAX_FS: usize = 64;
 
 /// All exports.
 #[derive(Debug, Default)]

@@ -283,12 +283,10 @@ impl Engine {
 
     /// The client opened a log of a file system.
     pub(crate) fn opens(&mut self, export: u64, fs: &str) {
-        const MOST: usize = 64;
         if self.view.fs.contains_key(fs)
             && let Some(export) = self.exports.get_mut(export)
-            && export.fs.len() < MOST
         {
-            export.fs.insert(fs.to_owned());
+            export.remember_fs(fs);
         }
     }
 

@@ -113,10 +113,17 @@ impl LogEntry {
             return Ok(());
         };
         let segment = Segment::decode(value)?;
+        // Segments follow each other as their commits do: an earlier one behind a later one is not ours.
+        let newest = self.segments.keys().next_back().copied();
         match self.segments.get(&seq) {
-            None if segment.offset == self.end() => self.append(seq, &segment),
+            None if segment.offset == self.end() && newest < Some(seq) => self.append(seq, &segment),
             Some(start) if start.offset == segment.offset => self.replace(seq, &segment),
-            _ => Err(format!("segment starts at {}, the log ends at {}", segment.offset, self.log.end())),
+            _ => Err(format!(
+                "segment of commit {seq} starts at {}, the log ends at {} with that of commit {}",
+                segment.offset,
+                self.end(),
+                newest.unwrap_or(0)
+            )),
         }
     }
 

@@ -27,8 +27,7 @@ pub(crate) fn target_reg(engine: &mut Engine, id: ReqId, message: &Message, now:
     if !export.has(connect_flags::IMP_RECOV) {
         info.flags = (info.flags & !ldd::OPC_MASK) | ldd::OPC_REG;
     }
-    export.targets.insert(info.svname.replace([':', '='], "-"));
-    export.fs.insert(info.fsname.clone());
+    export.remember(&info.svname.replace([':', '='], "-"), &info.fsname);
     let lists = export.has(connect_flags::MGS_NIDLIST);
     let mgc_uuid = export.uuid.clone();
 
