@@ -82,7 +82,7 @@ pub(crate) fn served(view: &View) {
             assert_eq!(block.len(), 8192);
         }
         let segments: Vec<u8> = entry.segment_seqs().flat_map(|seq| entry.segment(seq).bytes).collect();
-        assert_eq!(segments, file.get(8192..).unwrap_or_default());
+        assert!(segments == file.get(8192..).unwrap_or_default(), "segments are not the log");
     }
     for fs in view.fs.values() {
         for (unit, large_nids) in [(4096, true), (4096, false), (8, true)] {

@@ -1,7 +1,7 @@
 //! What must be true of everything that an engine says and keeps.
 use crate::model::served;
 use mgs_core::engine::Engine;
-use mgs_core::export::Export;
+use mgs_core::export::{Export, MAX_FS, MAX_TARGETS};
 use mgs_core::lint;
 use mgs_core::model::View;
 use mgs_core::model::commit::CommitRecord;
@@ -15,7 +15,7 @@ use wire::relay::{Frame, MAX_FRAME};
 use wire::rpc::{Reply, Request, Rpc};
 
 /// Names that an export may remember of its peer, all in all.
-const MOST_NAMES: usize = 2 * 1024;
+const MOST_NAMES: usize = MAX_TARGETS + MAX_FS;
 
 /// A frame to the proxy: small enough, and what it carries is understood by its reader and does it no harm.
 pub(super) fn frame(frame: &Frame) {

@@ -4,23 +4,23 @@
 const EVIL: [u32; 5] = [0, 1, 1 << 31, (1 << 31) - 1, u32::MAX];
 
 /// SplitMix64: small, and good enough to choose places.
-pub struct Dice(pub u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    pub fn roll(&mut self) -> u64 {
+    pub(crate) fn roll(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
     }
-    pub fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         usize::try_from(self.roll() % n.max(1) as u64).unwrap()
     }
 }
 
 /// One changed copy; `other` is a seed of the same target to splice with.
-pub fn changed(seed: &[u8], other: &[u8], dice: &mut Dice) -> Vec<u8> {
+pub(crate) fn changed(seed: &[u8], other: &[u8], dice: &mut Dice) -> Vec<u8> {
     let mut bytes = seed.to_vec();
     for _ in 0..=dice.below(3) {
         let at = dice.below(bytes.len());
