@@ -75,7 +75,8 @@ impl Engine {
         let at = export.has(connect_flags::AT);
         let resent = if callback.attempts > 1 { pb_flags::RESENT } else { 0 };
         let first = self.callbacks.unanswered.range((callback.lock.export, 0)..).next();
-        let first = first.filter(|(export, _)| *export == callback.lock.export).map_or(xid, |(_, first)| *first);
+        let first =
+            first.filter(|(export, _)| *export == callback.lock.export).map_or(xid, |(_, first)| *first);
         let payload = blocking(&callback.lock, export.callback_cookie, (xid, first), at, resent);
         let to = export.address;
         let put =

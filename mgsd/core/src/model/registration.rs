@@ -146,10 +146,11 @@ fn free_index(tx: &Tx<'_>, fs: &str, kind: TargetKind) -> Option<u32> {
     (next <= MAX_INDEX).then_some(next)
 }
 
-/// A VIRGIN target whose index is taken: by itself, when the reply to its first registration was lost.
+/// A VIRGIN target whose index is taken: by itself, when the reply to its first registration was lost, or when its
+/// mount failed behind that reply. Until a READY says that the target serves, the same request from the same NIDs is
+/// the same target; its MGC may be a new one (docs/decisions/0014).
 fn repeated(req: &Request, known: &Target, id: TargetId) -> Result<Outcome, Error> {
     let same = !known.ready
-        && known.registered.mgc_uuid == req.mgc_uuid
         && known.nids == req.nids
         && known.params == req.info.params
         && known.registered.flags == req.info.flags;
