@@ -19,7 +19,7 @@ pub fn engine_frames(data: &[u8]) {
     world.end();
 }
 
-/// A script of requests and events, see [`script_of`](World::run): requests are well-formed as messages, and carry the
+/// A script of requests and events (`engine/script.rs` says what it is made of): requests are well-formed as messages, and carry the
 /// handles that the MGS gave out, so that a fuzzer comes behind the first checks.
 pub fn engine_ops(data: &[u8]) {
     let mut world = World::new();
@@ -32,6 +32,14 @@ pub fn frames_of(script: &[u8]) -> (Vec<Frame>, Vec<Frame>) {
     let mut world = World::new();
     world.run(&mut Input(script));
     world.traffic()
+}
+
+/// What the engine counted during a script: how far a seed comes.
+pub fn counts_of(script: &[u8]) -> Vec<(&'static str, u64)> {
+    let mut world = World::new();
+    world.run(&mut Input(script));
+    world.end();
+    world.counts()
 }
 
 /// What the store holds after a script, for `core_view`.

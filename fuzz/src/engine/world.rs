@@ -245,6 +245,11 @@ impl World {
         (self.sent, self.answers)
     }
 
+    /// Counters of the engine.
+    pub fn counts(&self) -> Vec<(&'static str, u64)> {
+        self.engine.counters().iter().collect()
+    }
+
     /// Entries of the store.
     pub fn stored(self) -> Vec<(String, Vec<u8>)> {
         self.store.into_iter().collect()

@@ -44,6 +44,7 @@ pub(crate) fn fill(corpus: &mut Corpus, heard: &[Heard]) {
             }
         }
         if session == "A" {
+            corpus.add("engine_ops", "derived-patience", [connects.clone(), patience(&asked)].concat());
             corpus.add("engine_ops", "derived-long-nid-list", [connects, fetched(heard)].concat());
         }
     }
@@ -146,6 +147,22 @@ fn slow(ops: &[&[u8]]) -> Vec<u8> {
             _ => &[7, 255, 4],
         });
     }
+    script
+}
+
+/// A registration and a lock that wait long, are sent again, and are answered early and once.
+fn patience(asked: &[Asked]) -> Vec<u8> {
+    let mut script = vec![9, 1];
+    for code in [opc::MGS_TARGET_REG, opc::LDLM_ENQUEUE] {
+        let op = &asked.iter().find(|a| a.opc == code).expect("golden").op;
+        let mut again = op.clone();
+        again[2] |= 2 | 16;
+        script.extend([&op[..], &[2, 7, 2, 7], &again, &[2, 1, 3, 0, 4, 0]].concat());
+    }
+    let at = OPCODES.iter().position(|code| *code == opc::MGS_SET_INFO).unwrap();
+    let param = Bytes::from_static(b"testfs.lov.stripesize=1048576\0");
+    script.extend([0, 0, 9, u8::try_from(at).unwrap(), 0, 1]);
+    script.extend(buffers(&[param]));
     script
 }
 
