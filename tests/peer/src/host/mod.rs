@@ -20,7 +20,7 @@ use wire::Nid;
 /// Port of the LNet acceptor.
 pub const LNET_PORT: u16 = 988;
 /// Events kept for a slow subscriber.
-const EVENTS: usize = 4096;
+const EVENTS: usize = 512;
 const COMMANDS: usize = 64;
 
 /// How a node reaches the world.

@@ -156,7 +156,7 @@ impl Node {
                 let what = "flag ERROR with status 0".to_owned();
                 self.violation(Violation::Registration { target: target.clone(), what });
             }
-            let text = format!("the MGS refuses to allow {target} to start: rc = {}", outcome.status);
+            let text = format!("the MGS refuses to allow {target} to start");
             self.console(ConsoleLine::error(text.clone()));
             return if purpose == Purpose::Register { Err((outcome.status.min(-1), text)) } else { Ok(()) };
         }
