@@ -146,7 +146,9 @@ impl Comparer {
             }
             _ => {}
         }
-        found.extend(fields::diff(&theirs, &got));
+        if theirs != got {
+            found.extend(fields::diff(&theirs, &got));
+        }
         if found.is_empty() && (!faithful || theirs.to_bytes() != *ours) {
             let text = |b: &[u8]| format!("{} bytes: {}", b.len(), b.escape_ascii());
             found.push((

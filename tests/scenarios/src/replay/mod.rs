@@ -12,11 +12,14 @@
 //! ```
 //! Time does not pass: seconds without traffic are skipped. What a server chooses (cookies, log ids, xids of
 //! callbacks) is put into the peers' messages in the place of the recorded value.
+mod about;
 mod compare;
 mod difference;
 mod fields;
 mod maps;
 mod net;
+#[cfg(test)]
+mod teeth;
 mod translate;
 
 pub use difference::Difference;
@@ -25,17 +28,16 @@ use crate::Error;
 use crate::gap::{Gap, Gaps};
 use crate::mask::{Mask, Rule};
 use crate::timeline::{Event, Item, MGS, Timeline, VERSION};
-use bytes::Bytes;
+use about::{About, about, is_early, is_request, opcode, probe};
 use compare::{Asked, Comparer, Found};
 use net::{Arrived, Conn, Said};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use wire::ldlm::ResId;
 use wire::lnet::{Handle, Header, Message, portal};
-use wire::ptlrpc::{Body, msg_type, opc, version};
-use wire::rpc::{Head, Request, Rpc, opcode_name};
+use wire::ptlrpc::opc;
+use wire::rpc::{Rpc, opcode_name};
 use wire::socklnd::{ConnType, Frame, LNET_PID, MsgHeader};
 use wire::{Nid, Order};
 
@@ -75,14 +77,6 @@ pub struct Finished {
     pub mask: Mask,
     /// What was known.
     pub gaps: Gaps,
-}
-
-/// What a message of an MGS is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum About {
-    Answer(u32, u64),
-    Callback(u32, ResId, u64),
-    Lnet(Handle),
 }
 
 /// Something heard and not yet compared.
@@ -178,6 +172,11 @@ impl Replay {
         self.next == self.timeline.events.len()
     }
 
+    /// Whether it was given up, since mgsd did not say what it had to say.
+    pub const fn halted(&self) -> bool {
+        self.halted
+    }
+
     /// What the store holds is compared by the same rules.
     pub const fn mask(&mut self) -> &mut Mask {
         &mut self.compare.mask
@@ -245,7 +244,7 @@ impl Replay {
                 }
             }
             Item::Peer(frame) => {
-                let frame = self.said.to_mgsd(&mut self.compare, event.node, event.time, frame)?;
+                let frame = self.said.repeat(&mut self.compare, event.node, event.time, frame)?;
                 if let Some(frame) = frame {
                     self.played.sent += 1;
                     self.played.requests += usize::from(is_request(&frame));
@@ -469,60 +468,4 @@ impl Replay {
         let (stage, what) = (self.stage.clone(), what.to_owned());
         self.differences.push(Difference { stage, time, what, place, kernel, ours });
     }
-}
-
-fn is_request(frame: &Frame) -> bool {
-    let Frame::Lnet(_, header, _) = frame else { return false };
-    let Message::Put { portal, .. } = header.msg else { return false };
-    matches!(portal, portal::MGS_REQUEST | portal::LDLM_CANCEL_REQUEST)
-}
-
-/// What a message of an MGS is about. `None`: nothing that a peer expects.
-fn about(msg: &Message, payload: &Bytes) -> Option<About> {
-    match *msg {
-        Message::Ack { dst, .. } | Message::Reply { dst } => Some(About::Lnet(dst)),
-        Message::Put { portal: portal::LDLM_CB_REQUEST, .. } => {
-            let Ok(Rpc::Request { body, content, .. }) = Rpc::decode_put(portal::LDLM_CB_REQUEST, payload)
-            else {
-                return None;
-            };
-            let (Request::Blocking(lock) | Request::Completion(lock, _) | Request::Glimpse(lock, _)) =
-                content
-            else {
-                return None;
-            };
-            Some(About::Callback(body.opc, lock.desc.resource, *lock.handles.first()?))
-        }
-        Message::Put { portal, match_bits, .. } => Some(About::Answer(portal, match_bits)),
-        Message::Get { .. } => None,
-    }
-}
-
-fn opcode(msg: Message, payload: &Bytes) -> Option<u32> {
-    let Message::Put { portal, .. } = msg else { return None };
-    Rpc::decode_put(portal, payload).ok()?.body().map(|b| b.opc)
-}
-
-/// "Still working on it".
-fn is_early(msg: Message, payload: &Bytes) -> bool {
-    let Message::Put { portal: portal::MGC_REPLY | portal::LDLM_CANCEL_REPLY, offset: 0, .. } = msg else {
-        return false;
-    };
-    matches!(Rpc::decode_put(portal::MGC_REPLY, payload), Ok(Rpc::Reply { head, .. }) if head.cksum != 0)
-}
-
-/// A ping with a handle that no server gave.
-fn probe(xid: u64) -> Bytes {
-    let body = Body {
-        msg_type: msg_type::REQUEST,
-        version: version::OBD,
-        opc: opc::OBD_PING,
-        handle: 0x0707_0707_0707_0707,
-        mbits: xid,
-        conn_cnt: 1,
-        timeout: 10,
-        ..Body::default()
-    };
-    Rpc::Request { head: Head { flags: 3, repsize: 224, ..Head::default() }, body, content: Request::Empty }
-        .to_bytes()
 }

@@ -28,7 +28,7 @@ pub(super) struct Said {
 
 impl Said {
     /// The message for mgsd; `None` when it refers to what mgsd does not say.
-    pub(super) fn to_mgsd(
+    pub(super) fn repeat(
         &mut self,
         compare: &mut Comparer,
         node: usize,

@@ -6,3 +6,4 @@ mod a;
 mod later;
 mod mask;
 mod session;
+mod teeth;
