@@ -1,6 +1,6 @@
 //! Configuration logs: files, segments, changes, text forms.
 use crate::input::Input;
-use llog::{CHUNK, Log, LustreCfg, Marker, check, cmd, diff, marker::flag, section, text};
+use llog::{CHUNK, Log, LustreCfg, Marker, check, cmd, diff, marker::flag, record::MIN, section, text};
 
 /// A log file. What `check` refuses and what can be loaded are the same; a loaded log prints, and is written as a
 /// file that loads as the same log.
@@ -33,7 +33,8 @@ pub(crate) fn image(log: &Log) {
         last = record.index;
         live += u32::from(record.live);
         let (at, len) = (usize::try_from(record.offset).unwrap(), record.len as usize);
-        assert!(at % CHUNK + len <= CHUNK);
+        let hole = CHUNK.checked_sub(at % CHUNK + len).expect("a record crosses a chunk");
+        assert!(hole == 0 || hole >= MIN, "a hole of {hole} bytes that no reader takes");
         assert_eq!(file[at + 16..at + len - 8], *record.payload);
         if let Ok(cfg) = record.cfg() {
             assert_eq!(record.command(), Some(cfg.command));

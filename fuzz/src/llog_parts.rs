@@ -1,4 +1,5 @@
 //! Parts of log records: commands and markers.
+use llog::lcfg::MAX_BUFS;
 use llog::{Log, LustreCfg, Marker};
 
 /// Payload of a record.
@@ -6,7 +7,7 @@ pub fn lustre_cfg(data: &[u8]) {
     let Ok(cfg) = LustreCfg::decode(data) else { return };
     let bytes = cfg.encode();
     assert_eq!(bytes.len(), cfg.encoded_len());
-    assert!(bytes.len() <= data.len());
+    assert!(bytes.len() <= data.len() && cfg.bufs.len() <= MAX_BUFS);
     assert_eq!(LustreCfg::decode(&bytes).as_ref(), Ok(&cfg));
     cfg.effective_nid();
     for i in 0..8 {

@@ -7,10 +7,15 @@ pub fn relay_frames(data: &[u8]) {
     let Some((piece, stream)) = data.split_first() else { return };
     let frames = read(stream, stream.len().max(1));
     assert_eq!(read(stream, usize::from(*piece) + 1), frames);
+    let mut used = 0;
     for frame in &frames.0 {
         let bytes = frame.to_bytes();
         assert!(bytes.len() <= 4 + MAX_FRAME);
+        used += bytes.len();
         assert_eq!(Frame::parse(&bytes), Ok(Some((frame.clone(), bytes.len()))));
+    }
+    if let Ok(left) = frames.1 {
+        assert_eq!(used + left, stream.len(), "bytes of a frame that nobody looked at");
     }
 }
 

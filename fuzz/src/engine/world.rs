@@ -233,6 +233,9 @@ impl World {
             self.barrier_answers(true);
             self.drain();
         }
+        // Longer than a transfer may take, shorter than a silent export lives.
+        self.wait(Duration::from_secs(120));
+        assert!(self.engine.exports().iter().all(|e| e.in_service == 0), "requests that nobody answers");
         self.wait(Duration::from_secs(4000));
         assert_eq!(self.engine.exports().len(), 0, "exports left over");
         assert_eq!(self.engine.locks().len(), 0, "locks left over");

@@ -45,7 +45,10 @@ pub(crate) fn fill(corpus: &mut Corpus, heard: &[Heard]) {
         }
         if session == "A" {
             corpus.add("engine_ops", "derived-patience", [connects.clone(), patience(&asked)].concat());
-            corpus.add("engine_ops", "derived-long-nid-list", [connects, fetched(heard)].concat());
+            for (name, count) in [("", 2), ("-empty", 0), ("-too-long", 16_385)] {
+                let script = [&connects[..], &fetched(heard, count)].concat();
+                corpus.add("engine_ops", format!("derived-long-nid-list{name}"), script);
+            }
         }
     }
     params(corpus, heard);
@@ -167,13 +170,13 @@ fn patience(asked: &[Asked]) -> Vec<u8> {
 }
 
 /// A registration whose NID list is fetched by bulk: no recorded node had so many.
-fn fetched(heard: &[Heard]) -> Vec<u8> {
+fn fetched(heard: &[Heard], count: u32) -> Vec<u8> {
     let registration = heard.iter().flat_map(Heard::payloads).find_map(|(_, _, payload, rpc)| {
         let is = matches!(rpc, Rpc::Request { content: Request::TargetReg { list: Some(_), .. }, .. });
         is.then(|| Message::decode(payload).expect("golden"))
     });
     let mut rest = registration.expect("golden").buffers[1..].to_vec();
-    rest[1] = TargetNidList { flags: mtn::IN_BULK, count: 2, inline: vec![] }.to_vec(Order::Little).into();
+    rest[1] = TargetNidList { flags: mtn::IN_BULK, count, inline: vec![] }.to_vec(Order::Little).into();
     let at = OPCODES.iter().position(|code| *code == opc::MGS_TARGET_REG).unwrap();
     let list = nid_entries(&["10.77.0.3@tcp".to_owned(), "10.78.0.3@tcp1".to_owned()]);
     let mut script = vec![0, 0, 1 | 8, u8::try_from(at).unwrap(), 0, 2];
