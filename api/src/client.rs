@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
 use crate::{
-    Address, BadAddress, ClientExport, FileSystem, List, Log, LogRecord, PROBLEM_CONTENT_TYPE, Problem,
-    Status, Target,
+    Address, BadAddress, ClientExport, Decision, FileSystem, List, Log, LogRecord, PROBLEM_CONTENT_TYPE,
+    Problem, Status, Target,
 };
 
 /// Longest answer that is read, bytes. The largest config log that sites have is a hundred times smaller.
@@ -170,6 +170,22 @@ impl Client {
     /// Like every call: [`Error`].
     pub async fn log_file(&self, name: &str) -> Result<Bytes, Error> {
         self.get(&format!("/v1/logs/{}/file", segment(name)), "application/octet-stream").await
+    }
+
+    /// The last conversations of a node, as a capture file that Wireshark opens.
+    ///
+    /// # Errors
+    /// [`Error`]; an unknown NID is refused.
+    pub async fn client_record(&self, nid: &str) -> Result<Bytes, Error> {
+        self.get(&format!("/v1/clients/{}/record", segment(nid)), "application/vnd.tcpdump.pcap").await
+    }
+
+    /// What was decided on a node (by NID), a target or a log; oldest first.
+    ///
+    /// # Errors
+    /// [`Error`]
+    pub async fn why(&self, subject: &str) -> Result<List<Decision>, Error> {
+        self.json(&format!("/v1/why/{}", segment(subject))).await
     }
 
     async fn json<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {

@@ -15,6 +15,7 @@
 mod address;
 mod client;
 mod client_export;
+mod decision;
 mod fs;
 mod list;
 mod log;
@@ -26,6 +27,7 @@ mod time;
 pub use address::{Address, BadAddress, DEFAULT_ADDRESS};
 pub use client::{Client, Error};
 pub use client_export::{ClientExport, ClientKind, LocksHeld};
+pub use decision::Decision;
 pub use fs::{FileSystem, IrState};
 pub use list::List;
 pub use log::{LOG_INDEX_BUDGET, Log, LogRecord, Marker};

@@ -1,5 +1,7 @@
 //! `mgsctl client`.
 
+use std::path::PathBuf;
+
 use clap::Subcommand;
 use mgs_api::{Client, ClientExport, List};
 
@@ -11,12 +13,21 @@ use crate::table::Table;
 pub(crate) enum Command {
     /// Lists the connected nodes
     List,
+    /// Writes the last conversations of a node as a capture file, for Wireshark
+    Record {
+        /// Its NID, such as 10.0.0.4@tcp
+        nid: String,
+        /// The file to write; stdout unless given
+        #[arg(long, short = 'o', value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
 }
 
 impl Command {
     pub(crate) async fn run(self, api: &Client, out: &Output) -> Result<(), Failure> {
         match self {
             Command::List => out.document(&api.clients().await?, list),
+            Command::Record { nid, file } => out.file(&api.client_record(&nid).await?, &nid, file),
         }
     }
 }

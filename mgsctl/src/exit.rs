@@ -26,9 +26,9 @@ pub(crate) enum Failure {
         source: io::Error,
     },
     /// Binary data would go to a terminal.
-    #[error("log {name:?}: binary data is not written to a terminal; use -o FILE, or log print")]
+    #[error("{name}: binary data is not written to a terminal; use -o FILE")]
     Terminal {
-        /// Name of the log.
+        /// What it is of.
         name: String,
     },
 }

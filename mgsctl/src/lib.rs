@@ -13,6 +13,7 @@ mod output;
 mod status;
 mod table;
 mod target;
+mod why;
 
 use std::process::ExitCode;
 

@@ -1,6 +1,5 @@
 //! `mgsctl log`.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
@@ -73,20 +72,8 @@ impl Command {
                 };
                 out.bytes(text.as_bytes())
             }
-            Command::Export { name, file } => export(api, out, name, file).await,
+            Command::Export { name, file } => out.file(&api.log_file(&name).await?, &name, file),
         }
-    }
-}
-
-async fn export(api: &Client, out: &Output, name: String, file: Option<PathBuf>) -> Result<(), Failure> {
-    if file.is_none() && std::io::stdout().is_terminal() {
-        return Err(Failure::Terminal { name });
-    }
-    let bytes = api.log_file(&name).await?;
-    match file {
-        None => out.bytes(&bytes),
-        Some(path) => std::fs::write(&path, &bytes)
-            .map_err(|source| Failure::Io { what: path.display().to_string(), source }),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Documents to stdout.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -51,6 +52,16 @@ impl Output {
             Format::Yaml => serde_saphyr::to_string(document).map_err(|error| unwritable(&error))?,
         };
         self.bytes(text.as_bytes())
+    }
+
+    /// Writes binary data to a file, or to stdout where that is no terminal. `name` says what it is of.
+    pub(crate) fn file(&self, bytes: &[u8], name: &str, file: Option<PathBuf>) -> Result<(), Failure> {
+        match file {
+            None if std::io::stdout().is_terminal() => Err(Failure::Terminal { name: name.to_owned() }),
+            None => self.bytes(bytes),
+            Some(path) => std::fs::write(&path, bytes)
+                .map_err(|source| Failure::Io { what: path.display().to_string(), source }),
+        }
     }
 
     /// Writes bytes as they are.

@@ -120,6 +120,11 @@ pub async fn serve(
             Err(panic) => Err(DriveError::View(format!("the engine's task ended: {panic}")).into()),
         },
     };
+    // The store is closed when we return: somebody may open it next.
+    driver.abort();
+    if !driver.is_finished() {
+        let _ = (&mut driver).await;
+    }
     drop(quit);
     if let Some(proxy) = proxy {
         proxy.shutdown().await;

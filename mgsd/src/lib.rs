@@ -11,3 +11,4 @@ pub mod config;
 pub mod daemon;
 pub mod drive;
 pub mod http;
+pub mod recorder;

@@ -54,7 +54,7 @@ fn completions_are_valid_bash_that_knows_the_nouns() {
     let out = mgsctl(&["completions", "bash"]).output().unwrap();
     assert!(out.status.success() && out.stderr.is_empty());
     let script = text(&out.stdout);
-    for noun in ["status", "fs", "target", "client", "log", "completions"] {
+    for noun in ["status", "fs", "target", "client", "log", "why", "completions"] {
         assert!(script.contains(&format!("mgsctl,{noun})")), "{noun}");
     }
     let dir = tempfile::tempdir().unwrap();

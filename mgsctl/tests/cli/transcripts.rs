@@ -61,7 +61,18 @@ fn target() {
 
 #[test]
 fn client() {
-    transcript("client", &["client list", "client list --output json", "client list --output yaml"]);
+    transcript(
+        "client",
+        &[
+            "client list",
+            "client list --output json",
+            "client list --output yaml",
+            "client record 10.9.9.9@tcp",
+            "why testfs-OST0000",
+            "why testfs-OST0000 --output json",
+            "why nobody",
+        ],
+    );
 }
 
 #[test]

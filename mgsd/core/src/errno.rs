@@ -27,6 +27,10 @@ errnos! {
 }
 
 impl Errno {
+    /// From a `pb_status`; `None` when it is not negative or out of range.
+    pub fn from_status(status: i32) -> Option<Self> {
+        u16::try_from(status.checked_neg()?).ok().filter(|n| *n != 0).map(Self)
+    }
     /// The negative number of `pb_status`.
     pub const fn status(self) -> i32 {
         -(self.0 as i32)

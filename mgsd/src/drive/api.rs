@@ -1,11 +1,13 @@
 //! The HTTP API's questions, answered from the engine between two of its inputs.
 
 use super::Handle;
+use super::observe::Observer;
 use crate::http::{LogFile, Mgs};
 use async_trait::async_trait;
+use bytes::Bytes;
 use mgs_api::{
-    ClientExport, ClientKind, FileSystem, IrState, List, LocksHeld, Log, Param, Problem, ProblemKind,
-    Registered, Status, StoreInfo, Target, TargetKind, TargetState, Time,
+    ClientExport, ClientKind, Decision, FileSystem, IrState, List, LocksHeld, Log, Param, Problem,
+    ProblemKind, Registered, Status, StoreInfo, Target, TargetKind, TargetState, Time,
 };
 use mgs_core::Now;
 use mgs_core::engine::Engine;
@@ -163,6 +165,13 @@ impl Handle {
         &self,
         question: impl FnOnce(&Engine, Now) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
+        self.observed(|engine, now, _| question(engine, now)).await
+    }
+
+    async fn observed<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Engine, Now, &Observer) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
         let answer = self.ask(question).await;
         answer.unwrap_or_else(|| {
             Err(Problem::new(ProblemKind::NotNow, "mgsd", "is stopping").hint("try again"))
@@ -270,5 +279,37 @@ impl Mgs for Handle {
             Ok(LogFile { seq: e.view().seq, bytes: entry.log.to_file().into() })
         })
         .await
+    }
+
+    async fn client_record(&self, nid: &str) -> Result<Bytes, Problem> {
+        let text = nid.to_owned();
+        self.observed(move |_, _, observer| {
+            let pcap = text.parse().ok().and_then(|nid| observer.recorder.pcap(nid));
+            let known = observer.recorder.peers().map(|nid| nid.to_string());
+            pcap.map(Bytes::from).ok_or_else(|| Problem::unknown_name("client", &text, known))
+        })
+        .await
+    }
+
+    async fn why(&self, subject: &str) -> Result<List<Decision>, Problem> {
+        let subject = subject.to_owned();
+        self.observed(move |engine, _, observer| {
+            let items = observer.journal.about(&subject).into_iter().map(decision).collect();
+            Ok(List { seq: engine.view().seq, items })
+        })
+        .await
+    }
+}
+
+fn decision(d: crate::recorder::Decision) -> Decision {
+    let errno = mgs_core::Errno::from_status(d.status).and_then(mgs_core::Errno::name);
+    Decision {
+        time: time(d.time),
+        nid: d.nid.to_string(),
+        op: d.op.to_owned(),
+        object: d.object,
+        status: d.status,
+        errno: errno.map(str::to_owned),
+        why: d.why,
     }
 }

@@ -2,6 +2,7 @@
 //! commits and log lines come out. Everybody else asks by [`Handle`].
 
 mod api;
+mod observe;
 mod store;
 mod trace;
 
@@ -25,7 +26,7 @@ const MAX_INFLIGHT: u32 = 65_536;
 const MAX_BYTES: u64 = 64 << 20;
 
 /// A question to the engine.
-type Question = Box<dyn FnOnce(&Engine, Now) + Send>;
+type Question = Box<dyn FnOnce(&Engine, Now, &observe::Observer) + Send>;
 
 enum Message {
     LinkUp(LinkId, mpsc::UnboundedSender<Frame>),
@@ -71,6 +72,7 @@ pub struct Driver {
     links: HashMap<LinkId, mpsc::UnboundedSender<Frame>>,
     daemon: String,
     created: watch::Sender<Option<String>>,
+    observer: observe::Observer,
 }
 
 /// Loads the store and makes the engine.
@@ -94,8 +96,17 @@ pub async fn start(
     let (tx, inbox) = mpsc::channel(QUEUE);
     let daemon = format!("mgsd pid {}", std::process::id());
     let (made, created) = watch::channel(None);
-    let driver =
-        Driver { engine, store, start, inbox, tx: tx.clone(), links: HashMap::new(), daemon, created: made };
+    let driver = Driver {
+        engine,
+        store,
+        start,
+        inbox,
+        tx: tx.clone(),
+        links: HashMap::new(),
+        daemon,
+        created: made,
+        observer: observe::Observer::default(),
+    };
     Ok((driver, Handle { tx, links: Arc::default(), identity: Arc::new(identity), created }))
 }
 
@@ -140,10 +151,11 @@ impl Handle {
     /// Asks the engine, between two of its inputs. `None` when the daemon is stopping.
     async fn ask<T: Send + 'static>(
         &self,
-        question: impl FnOnce(&Engine, Now) -> T + Send + 'static,
+        question: impl FnOnce(&Engine, Now, &observe::Observer) -> T + Send + 'static,
     ) -> Option<T> {
         let (tx, rx) = oneshot::channel();
-        let question: Question = Box::new(move |engine, now| drop(tx.send(question(engine, now))));
+        let question: Question =
+            Box::new(move |engine, now, observer| drop(tx.send(question(engine, now, observer))));
         self.tx.send(Message::Ask(question)).await.ok()?;
         rx.await.ok()
     }
@@ -185,14 +197,18 @@ impl Driver {
             Message::Frame(id, Frame::Hello { identity, min_version, .. }) => {
                 self.welcome(id, &identity, min_version)
             }
-            Message::Frame(id, frame) => self.engine.handle(Input::Relay(id, frame), now),
+            Message::Frame(id, frame) => {
+                self.observer.incoming(id, &frame);
+                self.engine.handle(Input::Relay(id, frame), now);
+            }
             Message::LinkDown(id) => {
                 self.links.remove(&id);
+                self.observer.link_down(id);
                 self.engine.handle(Input::LinkDown(id), now);
             }
             Message::Committed(result) => self.engine.handle(Input::Committed(result), now),
             Message::Barrier(seq) => self.engine.handle(Input::Barrier(seq), now),
-            Message::Ask(question) => question(&self.engine, now),
+            Message::Ask(question) => question(&self.engine, now, &self.observer),
             Message::Lost(_) => {}
         }
     }
@@ -225,7 +241,10 @@ impl Driver {
     fn drain(&mut self) {
         while let Some(output) = self.engine.poll_transmit() {
             match output {
-                Output::Relay(link, frame) => self.send(link, frame),
+                Output::Relay(link, frame) => {
+                    self.observer.outgoing(&frame);
+                    self.send(link, frame);
+                }
                 Output::Commit { base, txn, changes, record } => {
                     store::commit(Arc::clone(&self.store), self.tx.clone(), base, txn, changes, record);
                 }
@@ -234,6 +253,7 @@ impl Driver {
         }
         while let Some(event) = self.engine.poll_event() {
             trace::event(&event);
+            self.observer.event(event);
         }
         if self.created.borrow().is_none()
             && let Some(meta) = &self.engine.view().meta

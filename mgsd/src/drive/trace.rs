@@ -24,6 +24,9 @@ pub(super) fn event(event: &Event) {
         Event::Flavor { nid, flavor } => {
             tracing::warn!(%nid, flavor = format!("{flavor:#x}"), "request with a security flavor dropped; this MGS serves null only");
         }
+        Event::Answered { nid, op, object, status, .. } => {
+            tracing::trace!(%nid, op, object, status, "answered")
+        }
         Event::Bug { what } => tracing::error!(what, "bug"),
     }
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use mgs_api::{
-    ClientExport, ClientKind, FileSystem, IrState, List, LocksHeld, Log, Param, Problem, ProblemKind,
-    Registered, Status, StoreInfo, Target, TargetKind, TargetState, Time,
+    ClientExport, ClientKind, Decision, FileSystem, IrState, List, LocksHeld, Log, Param, Problem,
+    ProblemKind, Registered, Status, StoreInfo, Target, TargetKind, TargetState, Time,
 };
 use tokio::sync::Notify;
 
@@ -92,6 +92,18 @@ impl Mgs for Fake {
             _ => return Err(Problem::unknown_name("log", name, logs().iter().map(|log| log.name.clone()))),
         };
         Ok(LogFile { seq: SEQ, bytes })
+    }
+
+    async fn client_record(&self, nid: &str) -> Result<Bytes, Problem> {
+        let known: Vec<String> = clients().iter().map(|c| c.nid.clone()).collect();
+        match known.iter().any(|k| k == nid) {
+            true => Ok(Bytes::from_static(b"a capture file")),
+            false => Err(Problem::unknown_name("client", nid, known)),
+        }
+    }
+
+    async fn why(&self, subject: &str) -> Result<List<Decision>, Problem> {
+        Ok(all(decisions().into_iter().filter(|d| d.object == subject || d.nid == subject).collect()))
     }
 }
 
@@ -252,4 +264,26 @@ fn logs() -> Vec<Log> {
             created: Some(at(100)),
         },
     ]
+}
+
+fn decisions() -> Vec<Decision> {
+    let asked = Decision {
+        time: Time::from_unix(1_795_230_600),
+        nid: "10.77.0.5@tcp".to_owned(),
+        op: "mgs_connect".to_owned(),
+        object: String::new(),
+        status: 0,
+        errno: None,
+        why: String::new(),
+    };
+    let refused = Decision {
+        time: Time::from_unix(1_795_230_601),
+        op: "mgs_target_reg".to_owned(),
+        object: "testfs-OST0000".to_owned(),
+        status: -98,
+        errno: Some("EADDRINUSE".to_owned()),
+        why: "target 'testfs-OST0000': index 0 is already in use; use another --index".to_owned(),
+        ..asked.clone()
+    };
+    vec![asked, refused]
 }

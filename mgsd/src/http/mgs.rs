@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use mgs_api::{ClientExport, FileSystem, List, Log, Problem, Status, Target};
+use mgs_api::{ClientExport, Decision, FileSystem, List, Log, Problem, Status, Target};
 
 /// The daemon, as the HTTP handlers see it.
 ///
@@ -34,6 +34,12 @@ pub trait Mgs: Send + Sync + 'static {
 
     /// The file of a log; noun of its problem: `log`. Never creates a log.
     async fn log_file(&self, name: &str) -> Result<LogFile, Problem>;
+
+    /// The last conversations of a node, as a capture file; noun of its problem: `client`.
+    async fn client_record(&self, nid: &str) -> Result<Bytes, Problem>;
+
+    /// What was decided on a node, a target or a log; oldest first, empty when nothing is known.
+    async fn why(&self, subject: &str) -> Result<List<Decision>, Problem>;
 }
 
 /// A log as Lustre nodes read it.

@@ -18,6 +18,7 @@ mod router;
 mod serve;
 mod status;
 mod target;
+mod why;
 
 #[cfg(test)]
 mod tests;

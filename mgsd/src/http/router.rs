@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::answer::{Refusal, Shared};
-use super::{Mgs, client, fs, log, openapi, status, target};
+use super::{Mgs, client, fs, log, openapi, status, target, why};
 
 /// Largest body of a request, bytes. No request of today has one.
 const BODY_MAX: usize = 64 << 10;
@@ -41,6 +41,8 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(target::list))
         .routes(routes!(target::show))
         .routes(routes!(client::list))
+        .routes(routes!(client::record))
+        .routes(routes!(why::show))
         .routes(routes!(log::list))
         .routes(routes!(log::records))
         .routes(routes!(log::file))

@@ -75,16 +75,61 @@ pub enum Output {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // the names say it
 pub enum Event {
-    Connected { nid: Nid, uuid: String, version: u32, again: bool },
-    Disconnected { nid: Nid, uuid: String },
-    Evicted { nid: Nid, uuid: String, why: &'static str },
-    Refused { nid: Nid, op: &'static str, errno: Errno, why: String },
-    Registered { nid: Nid, target: String, seq: u64 },
-    Ready { nid: Nid, target: String, instance: u32, version: u64 },
-    Committed { seq: u64, requests: usize, locks: usize },
-    CommitFailed { why: String },
-    Flavor { nid: Nid, flavor: u32 },
-    Bug { what: String },
+    Connected {
+        nid: Nid,
+        uuid: String,
+        version: u32,
+        again: bool,
+    },
+    Disconnected {
+        nid: Nid,
+        uuid: String,
+    },
+    Evicted {
+        nid: Nid,
+        uuid: String,
+        why: &'static str,
+    },
+    Refused {
+        nid: Nid,
+        op: &'static str,
+        errno: Errno,
+        why: String,
+    },
+    /// Every answer but pings; `status` is `pb_status`, `why` empty unless refused.
+    Answered {
+        nid: Nid,
+        op: &'static str,
+        object: String,
+        status: i32,
+        why: String,
+    },
+    Registered {
+        nid: Nid,
+        target: String,
+        seq: u64,
+    },
+    Ready {
+        nid: Nid,
+        target: String,
+        instance: u32,
+        version: u64,
+    },
+    Committed {
+        seq: u64,
+        requests: usize,
+        locks: usize,
+    },
+    CommitFailed {
+        why: String,
+    },
+    Flavor {
+        nid: Nid,
+        flavor: u32,
+    },
+    Bug {
+        what: String,
+    },
 }
 
 /// Counters by name, for status and metrics.

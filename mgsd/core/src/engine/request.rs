@@ -36,6 +36,10 @@ pub(crate) struct Request {
     pub(crate) resent: bool,
     /// Flags that a connect asked for, both words.
     pub(crate) asked: (u64, u64),
+    /// Target, log or table concerned, for the journal.
+    pub(crate) object: String,
+    /// Why it was refused, for the journal.
+    pub(crate) why: String,
     /// What a CONFIG_READ asked for.
     pub(crate) config_read: Option<wire::mgs::ConfigBody>,
 }

@@ -71,6 +71,8 @@ impl Engine {
             arrived: now.mono,
             resent: body.flags & pb_flags::RESENT != 0,
             asked: (0, 0),
+            object: String::new(),
+            why: String::new(),
             config_read: None,
         };
         if !connect {
@@ -134,11 +136,16 @@ impl Engine {
     }
 
     pub(crate) fn answer_error(&mut self, id: ReqId, error: &Error, now: Now) {
-        if let Some(request) = self.requests.get(id) {
-            let (nid, opc) = (request.from.peer, request.opc);
-            self.refused(nid, rpc::counter(opc), error);
-        }
+        self.blame(id, error);
         self.answer(id, Answer::error(error), now);
+    }
+
+    /// Says who was refused what, and keeps the reason beside the request.
+    pub(super) fn blame(&mut self, id: ReqId, error: &Error) {
+        let Some(request) = self.requests.get_mut(id) else { return };
+        request.why = error.to_string();
+        let (nid, op) = (request.from.peer, rpc::counter(request.opc));
+        self.refused(nid, op, error);
     }
 
     /// Answers a request: bulk first, if there is any; the reply follows its acknowledgement.
@@ -178,6 +185,15 @@ impl Engine {
             service_time: u32::try_from(took.max(1)).unwrap_or(u32::MAX),
             ..Body::default()
         };
+        if request.opc != opc::OBD_PING || answer.status != 0 {
+            self.events.push_back(Event::Answered {
+                nid: request.from.peer,
+                op: rpc::counter(request.opc),
+                object: request.object.clone(),
+                status: answer.status,
+                why: request.why.clone(),
+            });
+        }
         let payload = Message::new(&body, answer.buffers.clone()).to_bytes();
         let put = Put {
             portal: request.reply_portal,

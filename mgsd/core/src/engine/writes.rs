@@ -201,10 +201,7 @@ impl Engine {
             self.event(Event::Bug { what: error.to_string() });
             return None;
         };
-        if let Ok(open) = self.in_service(*id) {
-            let nid = open.from.peer;
-            self.refused(nid, "target_reg", error);
-        }
+        self.blame(*id, error);
         let body = target_reg::encode(&target_reg::refused(request));
         Some((*id, Answer::status(error.errno().status(), vec![body])))
     }

@@ -42,14 +42,21 @@ impl Setting<'_> {
         format!("{}={}", self.name, self.value)
     }
     fn refused(&self, errno: Errno, what: &str, hint: &str) -> Error {
-        Error::refused(format!("parameter '{}.{}'", self.device(), self.text().escape_default()), errno, what, hint)
+        Error::refused(
+            format!("parameter '{}.{}'", self.device(), self.text().escape_default()),
+            errno,
+            what,
+            hint,
+        )
     }
 }
 
 /// Sets a parameter. Names that no class knows are left alone, as the kernel does.
 pub fn set(tx: &mut Tx<'_>, s: &Setting<'_>) -> Result<(), Error> {
     match s.name.split_once('.').map_or(("", s.name), |(class, rest)| (class, rest)) {
-        ("failover", "mode") => Err(s.refused(Errno::EPERM, "is fixed when the target is formatted", "format it again")),
+        ("failover", "mode") => {
+            Err(s.refused(Errno::EPERM, "is fixed when the target is formatted", "format it again"))
+        }
         ("failover", "node") => add_failnid(tx, s),
         ("sys", name) => set_sys(tx, s, name),
         ("quota", name) => set_quota(tx, s, name),
@@ -73,7 +80,14 @@ fn param(dev: Option<&str>, text: &str) -> LustreCfg {
 }
 
 /// Replaces the live section with this key by a new one; nothing happens when the value is there already.
-fn put(tx: &mut Tx<'_>, fs: &str, log: &str, tgtname: &str, name: &str, record: LustreCfg) -> Result<(), Error> {
+fn put(
+    tx: &mut Tx<'_>,
+    fs: &str,
+    log: &str,
+    tgtname: &str,
+    name: &str,
+    record: LustreCfg,
+) -> Result<(), Error> {
     if tx.log_is_empty(log) {
         return Ok(());
     }
@@ -127,7 +141,11 @@ fn set_sys(tx: &mut Tx<'_>, s: &Setting<'_>, name: &str) -> Result<(), Error> {
 fn set_quota(tx: &mut Tx<'_>, s: &Setting<'_>, name: &str) -> Result<(), Error> {
     let valid = s.value == "none" || s.value.contains(['u', 'g', 'p']);
     if !["mdt", "ost"].contains(&name) || !valid {
-        return Err(s.refused(Errno::EINVAL, "is no quota setting", "quota.mdt and quota.ost take u, g, p or none"));
+        return Err(s.refused(
+            Errno::EINVAL,
+            "is no quota setting",
+            "quota.mdt and quota.ost take u, g, p or none",
+        ));
     }
     for log in served_logs(tx, s.fs).into_iter().filter(|l| !l.ends_with("-client")) {
         put(tx, s.fs, &log, s.fs, s.name, param(Some(s.fs), &s.text()))?;
@@ -161,7 +179,14 @@ fn set_connection(tx: &mut Tx<'_>, s: &Setting<'_>, name: &str) -> Result<(), Er
             put(tx, s.fs, &log, &device, s.name, param(Some(&device), &s.text()))?;
         } else if name == "active" && mdt != id {
             let device = format!("{target}-osp-{mdt}");
-            put(tx, s.fs, &log, &device, "osp.active", param(Some(&device), &format!("osp.active={}", s.value)))?;
+            put(
+                tx,
+                s.fs,
+                &log,
+                &device,
+                "osp.active",
+                param(Some(&device), &format!("osp.active={}", s.value)),
+            )?;
             let lov = mdtlov(s.fs, mdt);
             let on = u8::from(!s.value.starts_with('0'));
             let name = format!("{device}.active");
@@ -174,7 +199,11 @@ fn set_connection(tx: &mut Tx<'_>, s: &Setting<'_>, name: &str) -> Result<(), Er
 /// New mounts add the target inactive: EXCLUDE on the sections that add it.
 fn set_active(tx: &mut Tx<'_>, s: &Setting<'_>, id: TargetId) -> Result<(), Error> {
     if id == TargetId::mdt(0) {
-        return Err(s.refused(Errno::EPERM, "would switch off the root of the file system", "MDT0000 stays active"));
+        return Err(s.refused(
+            Errno::EPERM,
+            "would switch off the root of the file system",
+            "MDT0000 stays active",
+        ));
     }
     let off = s.value.starts_with('0');
     let target = id.svname(s.fs);
@@ -201,7 +230,11 @@ const SQUASH: [&str; 2] = ["root_squash", "nosquash_nids"];
 
 fn set_llite(tx: &mut Tx<'_>, s: &Setting<'_>, name: &str) -> Result<(), Error> {
     if s.scope != Scope::Fs || SQUASH.contains(&name) {
-        return Err(s.refused(Errno::EINVAL, "cannot be set this way", "llite is set on the file system, root squash on mdt"));
+        return Err(s.refused(
+            Errno::EINVAL,
+            "cannot be set this way",
+            "llite is set on the file system, root squash on mdt",
+        ));
     }
     let log = client_log(s.fs);
     put(tx, s.fs, &log, &log, s.name, param(Some(&log), &s.text()))
@@ -213,7 +246,11 @@ fn set_mdt(tx: &mut Tx<'_>, s: &Setting<'_>, name: &str) -> Result<(), Error> {
         Scope::Fs => tx.mdts(s.fs),
         Scope::Target(id) if id.kind == TargetKind::Mdt && !squash => vec![id],
         Scope::Target(_) => {
-            return Err(s.refused(Errno::EINVAL, "needs an MDT", "name an MDT; root squash is set on the file system"));
+            return Err(s.refused(
+                Errno::EINVAL,
+                "needs an MDT",
+                "name an MDT; root squash is set on the file system",
+            ));
         }
     };
     for mdt in mdts {

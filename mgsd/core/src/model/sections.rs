@@ -207,7 +207,8 @@ fn copy_mdt_log(tx: &mut Tx<'_>, fs: &str, mdt: TargetId) -> Result<(), Error> {
     let others = tx.mdts(fs).into_iter().filter(|id| *id != mdt);
     let Some(source) = others.into_iter().find(|id| !tx.log_is_empty(&id.svname(fs))) else { return Ok(()) };
     for section in live_sections(tx, &source.svname(fs)) {
-        let of_fs = section.tgtname == fs || section.tgtname.strip_prefix(fs).is_some_and(|t| t.starts_with('-'));
+        let of_fs =
+            section.tgtname == fs || section.tgtname.strip_prefix(fs).is_some_and(|t| t.starts_with('-'));
         if !of_fs || OWN.iter().any(|c| section.comment.starts_with(c)) || section.tgtname.starts_with(&log) {
             continue;
         }
@@ -219,7 +220,8 @@ fn copy_mdt_log(tx: &mut Tx<'_>, fs: &str, mdt: TargetId) -> Result<(), Error> {
             }
             r
         };
-        let records: Vec<LustreCfg> = section.records.iter().filter(|r| is_setting(r.command)).map(copied).collect();
+        let records: Vec<LustreCfg> =
+            section.records.iter().filter(|r| is_setting(r.command)).map(copied).collect();
         let (target, flags) = (renamed(&section.tgtname), section.flags & flag::EXCLUDE);
         tx.section(fs, &log, &target, &renamed(&section.comment), flags, &records)?;
     }

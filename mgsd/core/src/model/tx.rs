@@ -273,7 +273,13 @@ impl<'a> Tx<'a> {
     }
 
     /// Sets or clears EXCLUDE on every live section: mounts to come add the target inactive.
-    pub fn exclude_sections(&mut self, log: &str, tgtname: &str, comment: &str, on: bool) -> Result<(), Error> {
+    pub fn exclude_sections(
+        &mut self,
+        log: &str,
+        tgtname: &str,
+        comment: &str,
+        on: bool,
+    ) -> Result<(), Error> {
         let cancel = if on { u64::try_from(self.wall).unwrap_or(0) } else { 0 };
         self.edit_sections(log, tgtname, comment, |m| {
             m.flags = if on { m.flags | flag::EXCLUDE } else { m.flags & !flag::EXCLUDE };

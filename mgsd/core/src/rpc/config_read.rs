@@ -28,7 +28,9 @@ pub(crate) fn config_read(engine: &mut Engine, id: ReqId, message: &Message, now
     if u64::from(ask.units) << ask.bits > MAX_BUFFER {
         return invalid("buffer of a table read is larger than 64 MiB");
     }
-    engine.in_service_mut(id)?.config_read = Some(ask.clone());
+    let open = engine.in_service_mut(id)?;
+    open.object.clone_from(&ask.name);
+    open.config_read = Some(ask.clone());
     if let Some(export) = engine.in_service(id)?.export {
         engine.reads(export, now);
     }

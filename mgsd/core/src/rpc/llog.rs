@@ -34,6 +34,7 @@ pub(crate) fn open(engine: &mut Engine, id: ReqId, message: &Message) -> Result<
     let found = if body.logid == LogId::default() {
         let length = message.buffer(2)?.remaining();
         let name = message.buffer(2)?.cstr("log name", length)?;
+        engine.in_service_mut(id)?.object.clone_from(&name);
         if name.contains('-')
             && let Some(export) = engine.in_service(id)?.export
         {
@@ -53,6 +54,8 @@ fn log<'a>(engine: &'a mut Engine, id: ReqId, body: &LlogdBody, now: Now) -> Res
     if let Some(export) = engine.in_service(id)?.export {
         engine.reads(export, now);
     }
+    let name = engine.view.log_by_id(body.logid).map(|(name, _)| name.to_owned());
+    engine.in_service_mut(id)?.object = name.unwrap_or_default();
     let found = engine.view.log_by_id(body.logid).map(|(_, entry)| entry);
     found.ok_or(Error::NotNow {
         what: "the log was erased since it was opened; the reader opens it again",

@@ -19,6 +19,7 @@ const MAX_ARRAY: usize = 32;
 /// Takes a registration apart and queues it; a long NID list is fetched first.
 pub(crate) fn target_reg(engine: &mut Engine, id: ReqId, message: &Message, now: Now) -> Result<Step> {
     let mut info = TargetInfo::decode(&mut message.buffer(1)?)?;
+    engine.in_service_mut(id)?.object = info.svname.replace([':', '='], "-");
     let cookie = engine.in_service(id)?.export;
     let export = cookie.and_then(|c| engine.exports.get_mut(c));
     let Some(export) = export else {

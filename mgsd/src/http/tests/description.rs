@@ -23,9 +23,11 @@ fn openapi_json_is_fresh() {
 async fn every_described_path_is_served_and_the_document_itself_too() {
     let daemon = Daemon::start(Fake::default()).await;
     let document = document();
-    assert_eq!(document.paths.paths.len(), 10);
+    assert!(document.paths.paths.contains_key("/v1/status"));
     for path in document.paths.paths.keys() {
-        let path = path.replace("{name}", "testfs-client");
+        let path = ["{name}", "{nid}", "{subject}"]
+            .iter()
+            .fold(path.clone(), |p, arg| p.replace(arg, "testfs-client"));
         let answer = daemon.raw(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await;
         // fs and targets do not know this name; that is an answer of theirs.
         assert!(!answer.contains(r#""type":"urn:mgsd:unknown-route""#), "{answer}");
@@ -34,5 +36,5 @@ async fn every_described_path_is_served_and_the_document_itself_too() {
     let answer = daemon.raw(b"GET /v1/openapi.json HTTP/1.1\r\nhost: x\r\n\r\n").await;
     let (_, body) = answer.split_once("\r\n\r\n").unwrap();
     let served: utoipa::openapi::OpenApi = serde_json::from_str(body).unwrap();
-    assert_eq!(served.paths.paths.len(), 10);
+    assert!(served.paths.paths.keys().eq(document.paths.paths.keys()));
 }
