@@ -177,7 +177,7 @@ async fn check(data: &Path, acknowledged: &BTreeSet<u32>) {
     let lost: Vec<&u32> = acknowledged.difference(&indices).collect();
     assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
     // Written whole or not at all: as many sections as targets, in the client log and each in its own.
-    let client = &view.logs["storm-client"].log;
+    let client = &view.logs.get("storm-client").expect("client log").log;
     let added: Vec<String> = client
         .records()
         .filter_map(|r| r.cfg().ok()?.marker())
