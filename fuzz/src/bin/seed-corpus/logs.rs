@@ -1,6 +1,6 @@
 //! Seeds for logs and their parts, from the management target of the kernel MGS.
 use crate::Corpus;
-use llog::{Log, cmd};
+use llog::{Log, LustreCfg, cmd};
 use std::collections::BTreeMap;
 
 /// Logs longer than this repeat what shorter ones have.
@@ -32,7 +32,30 @@ pub(crate) fn fill(corpus: &mut Corpus) {
         }
     }
     corpus.add("llog_file", "derived-empty", Vec::new());
+    refused(corpus);
     scripts(corpus);
+}
+
+/// One step over a limit: nothing but the limit stands in the way.
+fn refused(corpus: &mut Corpus) {
+    let full = |n: usize| {
+        let cfg = LustreCfg::new(cmd::SET_PARAM);
+        (1..n).fold(cfg.with_text(0, "general"), |cfg, i| cfg.with_text(i, "x"))
+    };
+    for n in [7, 8] {
+        corpus.add("lustre_cfg", format!("derived-{n}-buffers"), full(n).encode());
+    }
+    for hole in [0_usize, 8, 16, 24] {
+        let len = 8192 - hole;
+        let mut payload = LustreCfg::new(cmd::SET_PARAM).with_buf(0, vec![b'x'; len - 24 - 40]).encode();
+        assert_eq!(payload.len(), len - 24);
+        let words = |list: &[u32]| -> Vec<u8> { list.iter().flat_map(|w| w.to_le_bytes()).collect() };
+        let long = u32::try_from(len).unwrap();
+        let mut record = words(&[long, 1, llog::record::kind::CFG, 0]);
+        record.append(&mut payload);
+        record.extend(words(&[long, 1]));
+        corpus.add_behind("llog_segment", format!("derived-hole-{hole}"), &[0], &record);
+    }
 }
 
 /// True the first `most` times.
