@@ -27,6 +27,9 @@ pub struct Config {
     pub port: u16,
     /// Addresses to listen on; empty: the address of each NID, with `port`. Port 0 lets the system choose.
     pub bind: Vec<SocketAddr>,
+    /// An address that is not there is waited for, and one that goes away is given up until it comes back: for
+    /// addresses that move between hosts. Otherwise it is an error at the start.
+    pub wait_address: bool,
     /// Port at which peers listen.
     pub peer_port: u16,
     /// Exceptions from it.
@@ -38,7 +41,14 @@ impl Config {
     pub fn new(nids: Vec<Nid>) -> Self {
         let mut core = lnet_core::Config::new(nids, wall_clock_nanos());
         core.accept = lnet_core::Accept::default_for(LNET_PORT);
-        Self { core, port: LNET_PORT, bind: Vec::new(), peer_port: LNET_PORT, dial_override: None }
+        Self {
+            core,
+            port: LNET_PORT,
+            bind: Vec::new(),
+            wait_address: false,
+            peer_port: LNET_PORT,
+            dial_override: None,
+        }
     }
 
     /// The same on another port, where only simulated nodes come: unprivileged source ports are let in.

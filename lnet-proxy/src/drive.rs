@@ -18,7 +18,8 @@ use wire::relay::Frame;
 /// Reports that wait for the core; readers stop when it is full.
 const REPORTS: usize = 256;
 const RECONNECT_MIN: Duration = Duration::from_millis(100);
-const RECONNECT_MAX: Duration = Duration::from_secs(5);
+/// Shorter than the patience of the core: a restart of the daemon must not close the listener.
+const RECONNECT_MAX: Duration = Duration::from_secs(1);
 
 /// How the daemon is reached.
 #[derive(Debug)]
@@ -38,6 +39,8 @@ pub struct Snapshot {
     pub connections: usize,
     /// Peers connected now.
     pub peers: usize,
+    /// New connections are wanted: a daemon is ready, or was a moment ago.
+    pub listening: bool,
 }
 
 /// A running proxy; dropping it ends it at once.
@@ -98,14 +101,15 @@ pub(crate) enum Report {
 /// # Errors
 /// An address cannot be listened on.
 pub fn spawn(config: Config, link: Link) -> Result<Handle, BindError> {
-    let listeners = listen::bind_all(&config)?;
-    let addresses = listeners.iter().filter_map(|l| l.local_addr().ok()).collect();
+    let places = listen::bind_all(&config)?;
+    let addresses = places.iter().map(|place| place.address).collect();
     let (reports, inbox) = mpsc::channel(REPORTS);
     let (publish, snapshots) = watch::channel(Snapshot::default());
     let (stop, stopped) = oneshot::channel();
     let mut tasks = JoinSet::new();
-    for listener in listeners {
-        tasks.spawn(listen::accept_loop(listener, reports.clone()));
+    let (listening, wanted) = watch::channel(true);
+    for place in places {
+        tasks.spawn(listen::keep_listening(place, config.wait_address, wanted.clone(), reports.clone()));
     }
     tasks.spawn(keep_link(link, reports.clone()));
     let driver = Driver {
@@ -116,6 +120,7 @@ pub fn spawn(config: Config, link: Link) -> Result<Handle, BindError> {
         connections: HashMap::new(),
         dials: HashMap::new(),
         link: None,
+        listening,
         publish,
         log: Log::default(),
     };
@@ -135,12 +140,15 @@ struct Driver {
     dials: HashMap<ConnId, AbortHandle>,
     /// Number and queue of the link that stands.
     link: Option<(u64, mpsc::UnboundedSender<Frame>)>,
+    /// Whether the listeners are to be open.
+    listening: watch::Sender<bool>,
     publish: watch::Sender<Snapshot>,
     log: Log,
 }
 
 impl Driver {
     async fn run(mut self, mut inbox: mpsc::Receiver<Report>, mut stopped: oneshot::Receiver<()>) {
+        self.handle(Input::Tick); // patience with the daemon begins
         loop {
             let deadline = self.proxy.poll_timeout().map(|at| self.start + at);
             tokio::select! {
@@ -156,6 +164,7 @@ impl Driver {
                 counters: self.proxy.counters(),
                 connections: self.proxy.connections(),
                 peers: self.proxy.connected_peers(),
+                listening: *self.listening.borrow(),
             });
         }
         for dial in self.dials.values() {
@@ -254,6 +263,9 @@ impl Driver {
                 Output::DropLink { reason } => {
                     tracing::error!(%reason, "link to the daemon given up");
                     self.link = None;
+                }
+                Output::Listen { open } => {
+                    self.listening.send_replace(open);
                 }
                 Output::Event(event) => self.log.event(&event, self.start.elapsed()),
             }

@@ -1,6 +1,8 @@
 //! The link between proxy and daemon: relay frames in memory or over a stream, the same for both ends.
 use bytes::{Buf, BytesMut};
+use std::fs::Permissions;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
@@ -10,6 +12,8 @@ use wire::relay::Frame;
 /// Frames that wait in a link, each way.
 const DEPTH: usize = 64;
 const READ_SIZE: usize = 64 << 10;
+/// Of the daemon's socket.
+const MODE: u32 = 0o660;
 
 /// One end of a link. It is lost when `rx` ends or `tx` refuses; dropping it ends the other end.
 #[derive(Debug)]
@@ -56,23 +60,26 @@ pub struct RelayListener {
 }
 
 impl RelayListener {
-    /// Listens. A socket file left by a dead daemon is replaced; one that answers is not.
+    /// Listens, for processes of the owner and group of the socket (mode 0660). A socket file left by a dead daemon is
+    /// replaced; one that answers is not.
     ///
     /// # Errors
     /// Another daemon listens there, or the folder does not allow it.
     pub async fn bind(path: &Path) -> io::Result<Self> {
-        match UnixListener::bind(path) {
-            Ok(listener) => Ok(Self { listener, path: path.to_path_buf() }),
+        let listener = match UnixListener::bind(path) {
+            Ok(listener) => listener,
             Err(e) if e.kind() == io::ErrorKind::AddrInUse => {
                 let refused = UnixStream::connect(path).await.err();
                 if refused.map(|e| e.kind()) != Some(io::ErrorKind::ConnectionRefused) {
                     return Err(e);
                 }
                 std::fs::remove_file(path)?;
-                Ok(Self { listener: UnixListener::bind(path)?, path: path.to_path_buf() })
+                UnixListener::bind(path)?
             }
-            Err(e) => Err(e),
-        }
+            Err(e) => return Err(e),
+        };
+        std::fs::set_permissions(path, Permissions::from_mode(MODE))?;
+        Ok(Self { listener, path: path.to_path_buf() })
     }
 
     /// The next proxy, and the user id of its process.

@@ -1,17 +1,22 @@
 //! Listening sockets and what is set on every connection.
 use crate::config::Config;
 use crate::drive::Report;
+use lnet_core::Input;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// Connections that the system keeps while we are busy.
 const BACKLOG: i32 = 1024;
 /// Pause after `accept` failed for want of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Pause after an address could not be bound.
+const BIND_PAUSE: Duration = Duration::from_millis(500);
+/// How often an address that may move is looked at.
+const PROBE: Duration = Duration::from_secs(1);
 
 /// Why an address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -56,8 +61,16 @@ pub enum BindError {
     },
 }
 
+/// An address of ours, and the socket if the address is there.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// With the port that the system chose.
+    pub(crate) address: SocketAddr,
+    listener: Option<TcpListener>,
+}
+
 /// Binds all addresses of a configuration, in order.
-pub(crate) fn bind_all(config: &Config) -> Result<Vec<TcpListener>, BindError> {
+pub(crate) fn bind_all(config: &Config) -> Result<Vec<Place>, BindError> {
     let addresses = if config.bind.is_empty() {
         let own = config.core.nids.iter().map(|nid| {
             let ip = nid.ip().ok_or(BindError::NoAddress { nid: *nid })?;
@@ -69,19 +82,90 @@ pub(crate) fn bind_all(config: &Config) -> Result<Vec<TcpListener>, BindError> {
     };
     // Two NIDs of different networks may share an address.
     let mut seen: Vec<SocketAddr> = Vec::new();
-    let mut listeners = Vec::new();
+    let mut places = Vec::new();
     for address in addresses {
         if address.port() == 0 || !seen.contains(&address) {
             seen.push(address);
-            listeners.push(bind(address).map_err(|error| match error.kind() {
-                io::ErrorKind::AddrNotAvailable => BindError::NotHere { address },
-                io::ErrorKind::PermissionDenied => BindError::Permission { address },
-                io::ErrorKind::AddrInUse => BindError::InUse { address },
-                _ => BindError::Other { address, error },
-            })?);
+            let bound = bind(address).and_then(|l| Ok((l.local_addr()?, Some(l))));
+            let (address, listener) = match bound {
+                Err(error) if config.wait_address && error.kind() == io::ErrorKind::AddrNotAvailable => {
+                    tracing::info!(%address, "not here yet: waiting for it");
+                    (address, None)
+                }
+                other => other.map_err(|error| BindError::new(address, error))?,
+            };
+            places.push(Place { address, listener });
         }
     }
-    Ok(listeners)
+    Ok(places)
+}
+
+impl BindError {
+    fn new(address: SocketAddr, error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::AddrNotAvailable => Self::NotHere { address },
+            io::ErrorKind::PermissionDenied => Self::Permission { address },
+            io::ErrorKind::AddrInUse => Self::InUse { address },
+            _ => Self::Other { address, error },
+        }
+    }
+}
+
+/// Listens at one place while it is wanted and the address is there, until the driver ends.
+pub(crate) async fn keep_listening(
+    place: Place,
+    moves: bool,
+    mut wanted: watch::Receiver<bool>,
+    reports: mpsc::Sender<Report>,
+) {
+    let Place { address, mut listener } = place;
+    let mut complained = listener.is_none();
+    loop {
+        if wanted.wait_for(|wanted| *wanted).await.is_err() {
+            return;
+        }
+        let open = match listener.take().map_or_else(|| bind(address), Ok) {
+            Ok(open) => open,
+            Err(error) => {
+                if !std::mem::replace(&mut complained, true) {
+                    tracing::error!(error = %BindError::new(address, error), "cannot listen, trying again");
+                }
+                tokio::time::sleep(BIND_PAUSE).await;
+                continue;
+            }
+        };
+        tracing::info!(%address, "listening");
+        complained = false;
+        tokio::select! {
+            biased;
+            () = unwanted(&mut wanted) => {
+                tracing::warn!(%address, "no daemon is ready: not listening, so that nodes try their next MGS NID");
+            }
+            () = address_gone(address.ip()), if moves => {
+                tracing::warn!(%address, "the address left this host");
+                complained = true;
+                if reports.send(Report::Input(Input::AddressGone { ip: address.ip() })).await.is_err() {
+                    return;
+                }
+            }
+            () = accept_loop(open, &reports) => return,
+        }
+    }
+}
+
+async fn unwanted(wanted: &mut watch::Receiver<bool>) {
+    drop(wanted.wait_for(|wanted| !*wanted).await);
+}
+
+/// Returns once the address cannot be bound any more: it belongs to another host.
+async fn address_gone(ip: IpAddr) {
+    loop {
+        tokio::time::sleep(PROBE).await;
+        match std::net::UdpSocket::bind((ip, 0)) {
+            Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => return,
+            _ => {}
+        }
+    }
 }
 
 fn bind(address: SocketAddr) -> io::Result<TcpListener> {
@@ -97,7 +181,7 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Accepts until the driver ends.
-pub(crate) async fn accept_loop(listener: TcpListener, reports: mpsc::Sender<Report>) {
+async fn accept_loop(listener: TcpListener, reports: &mpsc::Sender<Report>) {
     loop {
         match listener.accept().await {
             Ok((stream, remote)) => {

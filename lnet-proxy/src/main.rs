@@ -22,6 +22,9 @@ struct Arguments {
     /// Addresses to listen on [default: the address of each NID].
     #[arg(long, value_name = "ADDR", value_delimiter = ',')]
     bind: Vec<IpAddr>,
+    /// Wait for an address that is not on this host, and give it up when it leaves: for addresses that move.
+    #[arg(long)]
+    wait_address: bool,
     /// Source ports to let in: only reserved ones, as a kernel node does, or all [default: secure on port 988, else
     /// all].
     #[arg(long, value_enum)]
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let mut config = Config::new(arguments.nids).with_port(arguments.port);
     config.bind = arguments.bind.iter().map(|ip| SocketAddr::new(*ip, arguments.port)).collect();
+    config.wait_address = arguments.wait_address;
     match arguments.accept {
         Some(Accept::Secure) => config.core.accept = lnet_core::Accept::Secure,
         Some(Accept::All) => config.core.accept = lnet_core::Accept::All,
@@ -72,7 +76,7 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let nids: Vec<String> = config.core.nids.iter().map(ToString::to_string).collect();
         let handle = spawn(config, Link::Unix(arguments.relay))?;
-        tracing::info!(nids = nids.join(","), addresses = ?handle.addresses, "listening");
+        tracing::info!(nids = nids.join(","), addresses = ?handle.addresses, "started");
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}

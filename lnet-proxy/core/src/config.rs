@@ -119,6 +119,8 @@ pub struct Timing {
     pub sock: Duration,
     /// For the ACK of a PUT or the REPLY to a GET.
     pub answer: Duration,
+    /// Without a ready daemon for so long, the node stops listening: peers then try their next MGS NID.
+    pub no_daemon: Duration,
 }
 
 impl Default for Timing {
@@ -131,6 +133,7 @@ impl Default for Timing {
             reconnect_max: Duration::from_secs(60),
             sock: Duration::from_secs(50),
             answer: Duration::from_secs(50),
+            no_daemon: Duration::from_secs(3),
         }
     }
 }

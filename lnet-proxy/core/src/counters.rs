@@ -82,4 +82,6 @@ counters! {
     posts_stale,
     /// Times the link to the daemon was lost or given up.
     links_lost,
+    /// Times the node stopped listening because no daemon was ready.
+    listeners_closed,
 }

@@ -1,4 +1,5 @@
 //! Why a connection ends, by blame.
+use std::net::IpAddr;
 use std::time::Duration;
 use wire::Nid;
 use wire::socklnd::ConnType;
@@ -123,6 +124,12 @@ pub enum Error {
     /// The peer closed between two messages.
     #[error("closed by the peer")]
     Closed,
+    /// The address that the peer came by is not ours any more.
+    #[error("the address {ip} left this host")]
+    AddressGone {
+        /// The address.
+        ip: IpAddr,
+    },
     /// The peer came back with another incarnation.
     #[error("peer restarted")]
     Restarted,
@@ -146,6 +153,7 @@ impl Error {
             | Self::Limit { .. }
             | Self::Network { .. }
             | Self::Closed
+            | Self::AddressGone { .. }
             | Self::Restarted => Blame::NotNow,
         }
     }

@@ -49,6 +49,11 @@ pub enum Input {
     LinkDown,
     /// A frame from the daemon.
     Relay(Frame),
+    /// An address of ours went to another host: no connection that came by it will ever speak again.
+    AddressGone {
+        /// The address.
+        ip: IpAddr,
+    },
     /// The link took frames of earlier [`Output::Relay`]s.
     LinkFlushed {
         /// How many more.
@@ -92,6 +97,11 @@ pub enum Output {
     DropLink {
         /// Why, one line.
         reason: String,
+    },
+    /// Listen (as the driver does from its start), or do not: connections stay in both cases.
+    Listen {
+        /// Whether.
+        open: bool,
     },
     /// Worth a line in the log.
     Event(Event),

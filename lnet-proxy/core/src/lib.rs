@@ -30,6 +30,7 @@ mod link;
 mod outbound;
 mod peer;
 mod ping;
+mod presence;
 mod proxy;
 mod timers;
 

@@ -48,6 +48,11 @@ impl Link {
     pub(crate) fn is_up(&self) -> bool {
         self.state == State::Up
     }
+
+    /// It takes new peers.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.is_up() && !self.draining
+    }
 }
 
 impl Proxy {

@@ -8,6 +8,7 @@ use crate::io::{ConnId, Event, Input, Output};
 use crate::link::Link;
 use crate::outbound::Awaited;
 use crate::peer::{Peer, PeerKey};
+use crate::presence::Presence;
 use crate::timers::{Timer, Timers};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -29,6 +30,7 @@ pub struct Proxy {
     pub(crate) peers: BTreeMap<PeerKey, Peer>,
     pub(crate) awaited: BTreeMap<(PeerKey, u64), Awaited>,
     pub(crate) link: Link,
+    pub(crate) presence: Presence,
     pub(crate) timers: Timers,
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) counters: Counters,
@@ -59,6 +61,7 @@ impl Proxy {
             peers: BTreeMap::new(),
             awaited: BTreeMap::new(),
             link: Link::default(),
+            presence: Presence::default(),
             timers: Timers::default(),
             outputs: VecDeque::new(),
             counters: Counters::default(),
@@ -110,10 +113,13 @@ impl Proxy {
             Input::LinkDown => self.on_link_down(),
             Input::Relay(frame) => self.on_frame(frame, now),
             Input::LinkFlushed { frames } => self.on_link_flushed(frames),
+            Input::AddressGone { ip } => self.on_address_gone(ip),
         }
+        self.watch_daemon(now);
         while let Some(timer) = self.timers.due(now) {
             self.on_timer(timer, now);
         }
+        self.watch_daemon(now);
     }
 
     /// What to do next; `None`: nothing until the next input.
@@ -446,6 +452,7 @@ impl Proxy {
         match timer {
             Timer::Peer(key) => self.on_peer_timer(key, now),
             Timer::Answer(key, object) => self.on_answer_timer(key, object),
+            Timer::Daemon => self.on_daemon_timer(),
             Timer::Conn(id) => {
                 let Some(conn) = self.conns.get_mut(&id) else { return };
                 conn.timer = None;

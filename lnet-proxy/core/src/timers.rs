@@ -11,6 +11,8 @@ pub(crate) enum Timer {
     Peer(PeerKey),
     /// Peer and object cookie of a handle.
     Answer(PeerKey, u64),
+    /// Patience with a missing daemon.
+    Daemon,
 }
 
 /// Deadlines are not moved when something makes them later: whoever is woken looks again and sets a new one.

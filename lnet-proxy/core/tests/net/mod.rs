@@ -38,6 +38,8 @@ pub struct Net {
     pub dials: Vec<(ConnId, Nid, ConnType)>,
     pub links_dropped: Vec<String>,
     pub events: Vec<Event>,
+    /// The listener is open.
+    pub listening: bool,
     /// TCP and link take everything at once.
     pub flows: bool,
 }
@@ -60,6 +62,7 @@ impl Net {
             dials: Vec::new(),
             links_dropped: Vec::new(),
             events: Vec::new(),
+            listening: true,
             flows: true,
         }
     }
@@ -105,6 +108,10 @@ impl Net {
                     }
                 }
                 Output::DropLink { reason } => self.links_dropped.push(reason),
+                Output::Listen { open } => {
+                    assert_ne!(self.listening, open, "said twice");
+                    self.listening = open;
+                }
                 Output::Event(event) => self.events.push(event),
             }
         }
