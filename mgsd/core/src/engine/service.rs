@@ -24,8 +24,9 @@ const SERVICE_ESTIMATE: u32 = 5;
 const EARLY_MARGIN: Duration = Duration::from_secs(5);
 /// And then gets so much more, counted from now.
 const EARLY_EXTENSION: u32 = 30;
-/// Most patience that a peer is believed to have: the largest adaptive timeout of Lustre (`at_max`).
-const PATIENCE_MAX: Duration = Duration::from_secs(600);
+/// Most patience that a peer is believed to have, seconds: the largest adaptive timeout of Lustre (`at_max`). More
+/// would leave a deadline behind for years.
+const PATIENCE_MAX: u32 = 600;
 /// Flavor bits of `lm_secflvr`.
 const FLAVOR: u32 = 0xf_ffff;
 
@@ -69,7 +70,7 @@ impl Engine {
             export: None,
             rep_mbits: false,
             bulk_mbits: false,
-            timeout: body.timeout,
+            timeout: body.timeout.min(PATIENCE_MAX),
             arrived: now.mono,
             resent: body.flags & pb_flags::RESENT != 0,
             asked: (0, 0),
@@ -120,9 +121,7 @@ impl Engine {
 
     fn watch_deadline(&mut self, id: ReqId) {
         let Some(request) = self.requests.get(id).filter(|r| r.at) else { return };
-        // A peer that claims more patience would leave a deadline behind for years.
-        let patience = Duration::from_secs(request.timeout.into()).min(PATIENCE_MAX);
-        let at = request.arrived + patience.saturating_sub(EARLY_MARGIN);
+        let at = request.arrived + Duration::from_secs(request.timeout.into()).saturating_sub(EARLY_MARGIN);
         self.timer(at, Timer::Early(id));
     }
 
