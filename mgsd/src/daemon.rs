@@ -85,11 +85,12 @@ pub async fn serve(
 
     let mut addresses = Vec::new();
     let mut proxy = None;
+    let mut relay_task = tokio::task::JoinSet::new();
     match &config.relay {
         Some(path) => {
             let relay = |error| DaemonError::Relay { path: path.clone(), error };
             let listener = RelayListener::bind(path).await.map_err(relay)?;
-            tokio::spawn(serve_relay(listener, handle.clone()));
+            relay_task.spawn(serve_relay(listener, handle.clone()));
         }
         None => {
             let (spawned, near) = spawn_proxy(&config)?;
@@ -120,6 +121,7 @@ pub async fn serve(
             Err(panic) => Err(DriveError::View(format!("the engine's task ended: {panic}")).into()),
         },
     };
+    relay_task.shutdown().await;
     // The store is closed when we return: somebody may open it next.
     driver.abort();
     if !driver.is_finished() {
@@ -160,9 +162,22 @@ async fn proxy_ended(proxy: Option<&lnet_proxy::Handle>) {
     }
 }
 
+/// Who may say which peer sent what: root, and the user that mgsd runs as.
+const fn may_serve(uid: u32, own: u32) -> bool {
+    uid == 0 || uid == own
+}
+
 async fn serve_relay(listener: RelayListener, handle: Handle) {
+    let own = rustix::process::geteuid().as_raw();
     loop {
         match listener.accept().await {
+            Ok((_, uid)) if !may_serve(uid, own) => {
+                tracing::warn!(
+                    uid,
+                    own,
+                    "refused a relay connection: a proxy must run as root or as mgsd's user"
+                );
+            }
             Ok((link, uid)) => {
                 tracing::info!(uid, "a proxy dials in");
                 let handle = handle.clone();

@@ -2,6 +2,7 @@
 //! commits and log lines come out. Everybody else asks by [`Handle`].
 
 mod api;
+mod link;
 mod observe;
 mod store;
 mod trace;
@@ -29,7 +30,7 @@ const MAX_BYTES: u64 = 64 << 20;
 type Question = Box<dyn FnOnce(&Engine, Now, &observe::Observer) + Send>;
 
 enum Message {
-    LinkUp(LinkId, mpsc::UnboundedSender<Frame>),
+    LinkUp(LinkId, link::Outbox),
     Frame(LinkId, Frame),
     LinkDown(LinkId),
     Committed(CommitResult),
@@ -69,7 +70,7 @@ pub struct Driver {
     start: Instant,
     inbox: mpsc::Receiver<Message>,
     tx: mpsc::Sender<Message>,
-    links: HashMap<LinkId, mpsc::UnboundedSender<Frame>>,
+    links: HashMap<LinkId, link::Outbox>,
     daemon: String,
     created: watch::Sender<Option<String>>,
     observer: observe::Observer,
@@ -118,23 +119,32 @@ fn now(start: Instant) -> Now {
 
 impl Handle {
     /// Serves the proxy at the other end of a link, until the link is lost.
-    pub async fn serve_link(&self, mut link: FrameLink) {
+    pub async fn serve_link(&self, link: FrameLink) {
         let id = LinkId(self.links.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
-        let (to_link, mut outgoing) = mpsc::unbounded_channel();
-        if self.tx.send(Message::LinkUp(id, to_link)).await.is_err() {
+        let FrameLink { tx, mut rx } = link;
+        let (outbox, mut outgoing, given_up) = link::outbox();
+        if self.tx.send(Message::LinkUp(id, outbox)).await.is_err() {
             return;
         }
-        loop {
-            tokio::select! {
-                frame = link.rx.recv() => match frame {
-                    Some(frame) => if self.tx.send(Message::Frame(id, frame)).await.is_err() { return },
-                    None => break,
-                },
-                frame = outgoing.recv() => match frame {
-                    Some(frame) => if link.tx.send(frame).await.is_err() { break },
-                    None => return,
-                },
+        // Neither direction waits for the other, and the engine waits for none: no circle can close.
+        let inward = async {
+            while let Some(frame) = rx.recv().await {
+                if self.tx.send(Message::Frame(id, frame)).await.is_err() {
+                    return;
+                }
             }
+        };
+        let outward = async {
+            while let Some(frame) = outgoing.next().await {
+                if tx.send(frame).await.is_err() {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            () = inward => {}
+            () = outward => {}
+            _ = given_up => {}
         }
         let _ = self.tx.send(Message::LinkDown(id)).await; // the driver may be gone
     }
@@ -232,9 +242,13 @@ impl Driver {
         self.send(id, welcome);
     }
 
-    fn send(&self, id: LinkId, frame: Frame) {
-        if let Some(link) = self.links.get(&id) {
-            let _ = link.send(frame); // a lost link is reported by its own task
+    /// A proxy that does not take its frames loses its link, and dials again: its peers find a fresh one.
+    fn send(&mut self, id: LinkId, frame: Frame) {
+        if let Some(outbox) = self.links.get(&id)
+            && !outbox.push(frame)
+        {
+            tracing::error!(link = id.0, "proxy does not read, its link is given up");
+            self.links.remove(&id);
         }
     }
 
