@@ -221,6 +221,8 @@ impl Node {
             Step::Register => self.send_registration(task, 1),
             Step::Sptlrpc { server } => self.sptlrpc_step(task, server),
             Step::Read(role) => self.first_read(task, role),
+            // One reader at a time (`cld_lock`); what stays lost is read by the next run.
+            Step::Again(key) if self.mount_reads(key) => {}
             Step::Again(key) => {
                 if self.logs.contains_key(&key) {
                     self.start_read(task, key);
@@ -247,6 +249,12 @@ impl Node {
                 None => self.event(Event::Unmounted { name: task.name.clone() }),
             },
         }
+    }
+
+    /// The mount that is under way is in the middle of this log.
+    fn mount_reads(&self, key: LogKey) -> bool {
+        let stage = self.mount_task.as_ref().map(|task| &task.stage);
+        matches!(stage, Some(Stage::Reading(reading)) if reading.key == key)
     }
 
     /// The mount itself went wrong: undo it.

@@ -191,3 +191,40 @@ fn a_late_reply_is_no_fault() {
     pair.pump();
     assert!(pair.violations().is_empty());
 }
+
+/// A lock that could not be had makes the log lost while the mount reads it; the thread that reads lost logs again must
+/// not execute the same records beside it: the second of them would find every device there already (EEXIST).
+#[test]
+fn a_log_lost_while_it_is_read_is_not_read_twice_at_once() {
+    let mut pair = Pair::new();
+    let (mut enqueues, mut cut) = (0, false);
+    pair.mgs.twist = Some(Box::new(move |a| {
+        if a.opc == opc::LDLM_ENQUEUE {
+            enqueues += 1;
+            // sptlrpc, nodemap, then the target's own log.
+            if enqueues == 3 {
+                a.body.status = -12;
+            }
+        }
+        if a.opc == opc::LLOG_ORIGIN_HANDLE_NEXT_BLOCK && a.log == "testfs-OST0000" && !cut {
+            cut = true;
+            a.dropped = true;
+        }
+    }));
+    pair.mount_ost(0);
+    pair.seconds(120);
+    assert_eq!(pair.failure(), None);
+    assert_eq!(pair.mounted(), ["testfs-OST0000"]);
+    assert!(pair.violations().is_empty(), "{:?}", pair.violations());
+    let unread = |e: &&Event| matches!(e, Event::LogRead { log, records: Some(n), .. } if log == "testfs-OST0000" && *n > 0);
+    assert_eq!(pair.events.iter().filter(unread).count(), 1, "its records were executed once");
+    // And the lock is there in the end: the lost log was read again, nothing new in it.
+    assert!(
+        pair.mgs
+            .seen
+            .iter()
+            .filter(|s| s.opc == opc::LLOG_ORIGIN_HANDLE_CREATE && s.log == "testfs-OST0000")
+            .count()
+            >= 2
+    );
+}
