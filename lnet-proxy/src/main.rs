@@ -25,6 +25,9 @@ struct Arguments {
     /// Wait for an address that is not on this host, and give it up when it leaves: for addresses that move.
     #[arg(long)]
     wait_address: bool,
+    /// Routers to a network that no --nid is on, such as 'o2ib via 10.0.0.5@tcp,10.0.0.6@tcp'; may be given again.
+    #[arg(long = "route", value_name = "NET via GATEWAY,...")]
+    routes: Vec<lnet_core::Route>,
     /// Source ports to let in: only reserved ones, as a kernel node does, or all [default: secure on port 988, else
     /// all].
     #[arg(long, value_enum)]
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let mut config = Config::new(arguments.nids).with_port(arguments.port);
     config.bind = arguments.bind.iter().map(|ip| SocketAddr::new(*ip, arguments.port)).collect();
+    config.core.routes = arguments.routes;
     config.wait_address = arguments.wait_address;
     match arguments.accept {
         Some(Accept::Secure) => config.core.accept = lnet_core::Accept::Secure,

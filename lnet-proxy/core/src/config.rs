@@ -1,4 +1,5 @@
 //! What a proxy is told at its start.
+use crate::route::Route;
 use std::time::Duration;
 use wire::Nid;
 use wire::lnet::{feature, portal};
@@ -35,6 +36,9 @@ pub struct Config {
     pub features: u32,
     /// Source ports let in.
     pub accept: Accept,
+    /// Routers to networks that no NID of ours is on. A network without a route is answered through whoever brings its
+    /// messages; one with routes only through these.
+    pub routes: Vec<Route>,
     /// Bounds.
     pub limits: Limits,
     /// Time-outs.
@@ -51,6 +55,7 @@ impl Config {
             portals: vec![portal::MGS_REQUEST, portal::LDLM_CANCEL_REQUEST, portal::LDLM_CB_REPLY],
             features: feature::NI_STATUS | feature::RTE_DISABLED | feature::MULTI_RAIL,
             accept: Accept::All,
+            routes: Vec::new(),
             limits: Limits::default(),
             timing: Timing::default(),
         }
@@ -82,6 +87,12 @@ pub struct Limits {
     pub link_frames: usize,
     /// Posts and fetches that wait for an ACK or REPLY.
     pub pending: usize,
+    /// Peers behind routers.
+    pub routed_peers: usize,
+    /// Messages of the daemon given to one router and not yet taken by TCP; more wait with their peer.
+    pub router_in_flight: usize,
+    /// Bytes waiting for one router, in place of `peer_outbound_bytes`.
+    pub router_outbound_bytes: usize,
 }
 
 impl Default for Limits {
@@ -98,6 +109,9 @@ impl Default for Limits {
             link_window: 64,
             link_frames: 65_536,
             pending: 262_144,
+            routed_peers: 65_536,
+            router_in_flight: 1024,
+            router_outbound_bytes: 64 << 20,
         }
     }
 }

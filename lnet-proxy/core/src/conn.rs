@@ -142,6 +142,11 @@ impl Conn {
         (bytes, left)
     }
 
+    /// Number of messages that have not left and whose departure the daemon awaits.
+    pub(crate) fn departing(&self) -> usize {
+        self.departures.len()
+    }
+
     /// Cookies of messages that have not left.
     pub(crate) fn stranded(&mut self) -> impl Iterator<Item = u64> + '_ {
         self.departures.drain(..).map(|(_, cookie)| cookie)

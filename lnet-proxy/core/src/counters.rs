@@ -62,8 +62,10 @@ counters! {
     delivered,
     /// PUTs and GETs on portals that are not served here.
     dropped_portal,
-    /// Messages for another NID, or from another one than the connection's.
+    /// Messages for another NID, or from a source that its connection may not bring.
     dropped_foreign,
+    /// Messages from peers behind routers dropped because there are too many such peers.
+    dropped_routed_full,
     /// PUTs dropped because no daemon was there, or it takes no new peers.
     dropped_no_daemon,
     /// PUTs dropped because too many bytes wait for the daemon.

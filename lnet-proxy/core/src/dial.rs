@@ -111,6 +111,7 @@ impl Proxy {
         // The length is remembered for a while, then the next failure begins anew.
         self.wake_peer(key, now + length + longest);
         self.refuse_outbox(key);
+        self.router_failed(key, now);
     }
 
     fn end_dial(&mut self, key: PeerKey, now: Duration) {

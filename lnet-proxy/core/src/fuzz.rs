@@ -54,6 +54,9 @@ impl Life {
             link_window: 4,
             link_frames: 64,
             pending: 16,
+            routed_peers: 3,
+            router_in_flight: 2,
+            router_outbound_bytes: 1 << 16,
         };
         let proxy = Proxy::new(config);
         let mut life = Self { proxy, now: Duration::ZERO, conns: Vec::new(), dials: Vec::new(), flows: true };

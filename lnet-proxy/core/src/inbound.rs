@@ -36,7 +36,9 @@ impl Proxy {
             }
             self.counters.dropped_foreign += 1;
         } else if header.src != key.peer {
-            self.counters.dropped_foreign += 1;
+            if let Some(origin) = self.admit_routed(header.src, key) {
+                self.on_lnet(origin, &header, payload, now);
+            }
         } else {
             self.on_lnet(key, &header, payload, now);
         }

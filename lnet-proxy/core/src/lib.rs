@@ -32,6 +32,8 @@ mod peer;
 mod ping;
 mod presence;
 mod proxy;
+mod route;
+mod routed;
 mod timers;
 
 pub use config::{Accept, Config, Limits, Timing};
@@ -39,3 +41,4 @@ pub use counters::Counters;
 pub use error::{Blame, Error};
 pub use io::{ConnId, Event, Input, Output};
 pub use proxy::Proxy;
+pub use route::{Route, RouteError};

@@ -176,9 +176,15 @@ impl Proxy {
         if !self.link.is_up() || self.link.draining {
             return;
         }
-        let Some(peer) = self.peers.get_mut(&key) else { return };
-        let Some(conn) = peer.conns.first().filter(|_| peer.slot.is_none()) else { return };
+        let Some(peer) = self.peers.get(&key) else { return };
+        if peer.slot.is_some() {
+            return;
+        }
+        let gateway = peer.via;
+        let carrier = self.peers.get(&gateway.unwrap_or(key));
+        let Some(conn) = carrier.and_then(|c| c.conns.first()) else { return };
         let remote = self.conns.get(conn).and_then(|c| c.remote);
+        let Some(peer) = self.peers.get_mut(&key) else { return };
         let slot = self.link.next_slot;
         self.link.next_slot = if slot == WHOLE_LINK - 1 { 0 } else { slot + 1 };
         peer.slot = Some(slot);
@@ -189,7 +195,7 @@ impl Proxy {
             local: key.local,
             incarnation: peer.incarnation,
             remote: remote.map(|r| r.to_string()).unwrap_or_default(),
-            gateway: None,
+            gateway: gateway.map(|g| g.peer),
         };
         self.emit(frame);
     }

@@ -1,6 +1,6 @@
 //! PUTs and GETs for the daemon, and what becomes of them.
 use crate::io::ConnId;
-use crate::peer::{Kind, Outgoing, PeerKey};
+use crate::peer::{Kind, Outgoing, Peer, PeerKey};
 use crate::proxy::Proxy;
 use crate::timers::Timer;
 use bytes::Bytes;
@@ -71,6 +71,10 @@ impl Proxy {
             self.report(&outgoing, PostStatus::Unreachable);
             return;
         }
+        if key.is_routed() {
+            self.dispatch_routed(key, outgoing, now);
+            return;
+        }
         let peer = self.peers.entry(key).or_default();
         if peer.conns.is_empty() && peer.dialler.is_none() {
             if peer.pause.is_some_and(|(until, _)| now < until) {
@@ -85,7 +89,7 @@ impl Proxy {
         }
     }
 
-    fn enqueue(&mut self, key: PeerKey, outgoing: Outgoing) {
+    pub(crate) fn enqueue(&mut self, key: PeerKey, outgoing: Outgoing) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
         peer.outbound_bytes += outgoing.charge();
         self.outbound_bytes += outgoing.charge();
@@ -94,22 +98,31 @@ impl Proxy {
 
     /// Sends what can go; the rest waits for the dial under way.
     pub(crate) fn send_outbox(&mut self, key: PeerKey, now: Duration) {
-        let Some(peer) = self.peers.get_mut(&key).filter(|p| !p.conns.is_empty()) else { return };
-        let incarnation = peer.incarnation;
+        let reached = |p: &&mut Peer| !p.conns.is_empty() || p.via.is_some();
+        let Some(peer) = self.peers.get_mut(&key).filter(reached) else { return };
+        let (incarnation, via) = (peer.incarnation, peer.via);
         let mut kept = VecDeque::new();
         for outgoing in std::mem::take(&mut peer.outbox) {
             if outgoing.incarnation != 0 && outgoing.incarnation != incarnation {
                 self.uncharge(key, outgoing.charge());
                 self.report(&outgoing, PostStatus::Stale);
-            } else if self.choose(key, outgoing.payload_len()).is_none() {
+            } else if via.is_some_and(|router| self.is_congested(router))
+                || self.choose(key, outgoing.payload_len()).is_none()
+            {
                 kept.push_back(outgoing);
             } else {
                 self.uncharge(key, outgoing.charge());
                 self.send_outgoing(key, outgoing, now);
             }
         }
+        let waits = !kept.is_empty();
         if let Some(peer) = self.peers.get_mut(&key) {
             peer.outbox = kept;
+        }
+        match via {
+            Some(router) if waits => self.block(key, router),
+            Some(_) => {}
+            None => self.unblock(key, now),
         }
     }
 
@@ -150,7 +163,8 @@ impl Proxy {
         now: Duration,
     ) -> bool {
         let Some(id) = self.choose(key, payload.len()) else { return false };
-        if self.is_full(key, payload.len()) {
+        let carrier = self.carrier(key);
+        if self.is_full(carrier, payload.len()) {
             return false;
         }
         let head = MsgHeader { kind: MsgKind::Lnet, csum: 0, zc_cookies: [0, 0] };
@@ -163,7 +177,7 @@ impl Proxy {
             msg,
         };
         self.counters.messages_out += 1;
-        self.write_frame(id, key, &SockFrame::Lnet(head, header, payload), departure, now);
+        self.write_frame(id, carrier, &SockFrame::Lnet(head, header, payload), departure, now);
         true
     }
 
@@ -184,14 +198,20 @@ impl Proxy {
     fn choose(&self, key: PeerKey, payload: usize) -> Option<ConnId> {
         let version = crate::handshake::preferred_version(key.local);
         let size = MsgHeader::SIZE + Header::size(version) + payload;
-        self.peers.get(&key)?.choose(&self.conns, size)
+        self.peers.get(&self.carrier(key))?.choose(&self.conns, size)
     }
 
     /// So many bytes more would be too many, for the peer or in all.
     pub(crate) fn is_full(&self, key: PeerKey, bytes: usize) -> bool {
-        let of_peer = self.peers.get(&key).map_or(0, |p| p.outbound_bytes);
         let limits = &self.config.limits;
-        of_peer.saturating_add(bytes) > limits.peer_outbound_bytes
+        let (of_peer, most) = match self.peers.get(&key) {
+            Some(router) if !router.behind.is_empty() => {
+                (router.outbound_bytes, limits.router_outbound_bytes)
+            }
+            Some(peer) => (peer.outbound_bytes, limits.peer_outbound_bytes),
+            None => (0, limits.peer_outbound_bytes),
+        };
+        of_peer.saturating_add(bytes) > most
             || self.outbound_bytes.saturating_add(bytes) > limits.outbound_bytes
     }
 

@@ -2,7 +2,7 @@
 use crate::conn::{Conn, Stage};
 use crate::io::ConnId;
 use bytes::Bytes;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 use wire::Nid;
 use wire::socklnd::ConnType;
@@ -98,12 +98,23 @@ pub(crate) struct Peer {
     pub(crate) pause: Option<(Duration, Duration)>,
     /// The timer that is set.
     pub(crate) timer: Option<Duration>,
+    /// Behind a router: the one that carries.
+    pub(crate) via: Option<PeerKey>,
+    /// Behind a router: the one that is dialled for it.
+    pub(crate) awaits: Option<PeerKey>,
+    /// Behind a router: it waits in `blocked` there.
+    pub(crate) is_blocked: bool,
+    /// A router: who has it as `via` or `awaits`.
+    pub(crate) behind: BTreeSet<PeerKey>,
+    /// A router: who has an outbox and waits for room, in turn.
+    pub(crate) blocked: VecDeque<PeerKey>,
 }
 
 impl Peer {
     /// Nothing is known of it that would be missed.
     pub(crate) fn is_idle(&self) -> bool {
-        self.conns.is_empty() && self.outbox.is_empty() && self.dialler.is_none() && self.pause.is_none()
+        let direct = self.conns.is_empty() && self.dialler.is_none() && self.pause.is_none();
+        direct && self.outbox.is_empty() && self.via.is_none() && self.behind.is_empty()
     }
 
     /// The connection for a message of `size` bytes, headers included. A dial under way is waited for if it may bring

@@ -40,6 +40,8 @@ pub struct Proxy {
     pub(crate) inbound_bytes: usize,
     /// Peers with an open connection.
     connected: usize,
+    /// Peers behind routers.
+    pub(crate) routed: usize,
     next_conn: u64,
     pub(crate) next_handle: u64,
 }
@@ -69,6 +71,7 @@ impl Proxy {
             outbound_bytes: 0,
             inbound_bytes: 0,
             connected: 0,
+            routed: 0,
             next_conn: 1,
             next_handle: 1,
         }
@@ -293,6 +296,7 @@ impl Proxy {
             self.outputs.push_back(Output::Event(event));
         }
         self.announce(key);
+        self.router_up(key);
         true
     }
 
@@ -320,11 +324,16 @@ impl Proxy {
         let Some(conn) = self.conns.get_mut(&id) else { return };
         let (bytes, left) = conn.flushed(bytes, now);
         self.counters.bytes_out += u64::try_from(bytes).unwrap_or(u64::MAX);
+        let key = conn.key();
         if let Stage::Open { key, .. } = conn.stage {
             self.uncharge(key, bytes);
         }
+        let any = !left.is_empty();
         for cookie in left {
             self.emit(Frame::Done { cookie, status: PostStatus::Sent });
+        }
+        if let Some(key) = key.filter(|_| any) {
+            self.unblock(key, now);
         }
     }
 
@@ -401,6 +410,7 @@ impl Proxy {
         }
         let status = if *error == Error::Restarted { PostStatus::Stale } else { PostStatus::Unreachable };
         self.give_up_awaited(key, status);
+        self.router_down(key, &error.to_string());
         self.retract(key, &error.to_string());
         self.outputs.push_back(Output::Event(Event::PeerDown {
             peer: key.peer,

@@ -1,5 +1,11 @@
 //! Without a ready daemon the node stops listening, and connections stay.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::as_conversions, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    missing_docs
+)]
 
 mod net;
 
