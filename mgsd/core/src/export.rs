@@ -48,8 +48,10 @@ pub struct Export {
     pub last_seen_wall: i64,
     /// Last request that reads a log or table: a lock may be held for as long as that takes.
     pub last_read: Duration,
-    /// File systems whose logs it opened.
+    /// File systems that it has to do with.
     pub fs: BTreeSet<String>,
+    /// Of those, the ones whose logs it opened: it reads them.
+    pub opened: BTreeSet<String>,
     /// Targets it registered or announced.
     pub targets: BTreeSet<String>,
     /// Requests in service.
@@ -180,6 +182,7 @@ impl Exports {
             last_seen_wall: now.wall,
             last_read: now.mono,
             fs: BTreeSet::new(),
+            opened: BTreeSet::new(),
             targets: BTreeSet::new(),
             in_service: 0,
         };

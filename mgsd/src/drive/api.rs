@@ -38,8 +38,8 @@ fn version(v: u32) -> Option<String> {
     (v != 0).then(|| format!("{}.{}.{}.{}", v >> 24, (v >> 16) & 0xff, (v >> 8) & 0xff, v & 0xff))
 }
 
-fn ir_state(engine: &Engine, now: Now) -> IrState {
-    match engine.ir_state(now) {
+fn ir_state(engine: &Engine, fs: &str, now: Now) -> IrState {
+    match engine.ir_state(fs, now) {
         recovery::IrState::Startup => IrState::Startup,
         recovery::IrState::Full => IrState::Full,
         recovery::IrState::Partial => IrState::Partial,
@@ -53,7 +53,7 @@ fn fs_of(engine: &Engine, name: &str, fs: &Fs, now: Now) -> FileSystem {
         uuid: fs.head.uuid.clone(),
         created: time(fs.head.created),
         nidtbl_version: fs.head.nidtbl_version,
-        ir_state: ir_state(engine, now),
+        ir_state: ir_state(engine, name, now),
         target_count: fs.targets.len() as u64,
         generation: fs.head.generation,
     }

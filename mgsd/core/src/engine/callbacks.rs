@@ -87,7 +87,7 @@ impl Engine {
     }
 
     /// The proxy's word on a callback.
-    pub(super) fn callback_sent(&mut self, xid: u64, status: PostStatus, _now: Now) {
+    pub(super) fn callback_sent(&mut self, xid: u64, status: PostStatus, now: Now) {
         if status != PostStatus::Stale {
             return;
         }
@@ -95,12 +95,12 @@ impl Engine {
         let export = self.callbacks.by_xid.get(&xid).map(|c| c.lock.export);
         if let Some(export) = export {
             self.end_callback(xid);
-            self.evict(export, "its node has restarted");
+            self.evict(export, "its node has restarted", now);
         }
     }
 
     /// The client's word.
-    pub(super) fn callback_reply(&mut self, from: Address, xid: u64, status: i32, _now: Now) {
+    pub(super) fn callback_reply(&mut self, from: Address, xid: u64, status: i32, now: Now) {
         use crate::Errno as E;
         let Some(callback) = self.callbacks.by_xid.get_mut(&xid) else {
             return self.count("callback_replies_unmatched");
@@ -121,7 +121,7 @@ impl Engine {
         } else if status == E::ENOTCONN.status() {
             let export = callback.lock.export;
             self.end_callback(xid);
-            self.evict(export, "does not know its callback handle");
+            self.evict(export, "does not know its callback handle", now);
         } else {
             self.count("callback_replies_refused");
         }
@@ -139,7 +139,7 @@ impl Engine {
         let deadline = (callback.started + DEADLINE).max(reading);
         if deadline <= now.mono {
             self.end_callback(xid);
-            self.evict(lock.export, "did not let go of a lock in time");
+            self.evict(lock.export, "did not let go of a lock in time", now);
         } else if callback.accepted {
             self.timer(deadline.min(now.mono + RESEND), Timer::Callback(xid));
         } else {

@@ -127,6 +127,12 @@ pub enum Event {
         nid: Nid,
         flavor: u32,
     },
+    /// A log has used 70 % of its indices with this commit.
+    LogFilling {
+        log: String,
+        used: u32,
+        limit: u32,
+    },
     Bug {
         what: String,
     },

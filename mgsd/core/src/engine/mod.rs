@@ -4,11 +4,13 @@ mod bulk;
 mod callbacks;
 mod grants;
 mod io;
+mod recovery;
 mod request;
 mod service;
 mod writes;
 
 pub use io::{CommitResult, Config, Counters, Event, Input, LinkId, Output};
+pub use recovery::IrStatus;
 pub(crate) use request::{Answer, ReqId, Request, Step};
 
 use crate::entropy::Entropy;
@@ -16,11 +18,11 @@ use crate::error::Error;
 use crate::export::{Address, Connect, Export, Exports};
 use crate::locks::Locks;
 use crate::model::View;
-use crate::model::recovery::IrState;
 use crate::time::Now;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 use wire::Nid;
+use wire::ptlrpc::connect_flags;
 use wire::relay::{Frame, PostStatus};
 
 /// An export without a request for so long is dead: six ping intervals.
@@ -43,6 +45,7 @@ pub struct Engine {
     writes: writes::Writes,
     grants: grants::Grants,
     callbacks: callbacks::Callbacks,
+    pub(crate) recovery: recovery::Recovery,
     bulks: bulk::Bulks,
     timers: BTreeMap<(Duration, u64), Timer>,
     timer_count: u64,
@@ -74,6 +77,7 @@ impl Engine {
             entropy: Entropy::new(seed),
             started: now,
             next: view.clone(),
+            recovery: recovery::Recovery::new(&view),
             view,
             exports: Exports::default(),
             locks: Locks::default(),
@@ -154,12 +158,6 @@ impl Engine {
         self.view.meta.is_some()
     }
 
-    /// State of imperative recovery. All file systems share the start of the MGS.
-    pub fn ir_state(&self, now: Now) -> IrState {
-        let until = self.started.mono + self.config.ir_timeout;
-        if now.mono < until { IrState::Startup } else { IrState::Full }
-    }
-
     fn timer(&mut self, at: Duration, timer: Timer) {
         self.timer_count += 1;
         self.timers.insert((at, self.timer_count), timer);
@@ -229,7 +227,7 @@ impl Engine {
         let Some(export) = self.exports.get(cookie) else { return };
         let until = export.last_seen + EXPORT_TIMEOUT;
         if until <= now.mono {
-            self.evict(cookie, "silent for six ping intervals");
+            self.evict(cookie, "silent for six ping intervals", now);
         } else {
             self.timer(until, Timer::Export(cookie));
         }
@@ -237,16 +235,18 @@ impl Engine {
 
     /// Forgets an export and its locks. Its next request is told that it is not connected; it connects again, takes
     /// its locks and reads everything anew.
-    pub fn evict(&mut self, cookie: u64, why: &'static str) {
-        if let Some(export) = self.forget(cookie) {
+    pub fn evict(&mut self, cookie: u64, why: &'static str, now: Now) {
+        if let Some(export) = self.forget(cookie, now) {
             self.count("evictions");
             self.event(Event::Evicted { nid: export.address.peer, uuid: export.uuid, why });
         }
     }
 
-    pub(crate) fn forget(&mut self, cookie: u64) -> Option<Export> {
+    pub(crate) fn forget(&mut self, cookie: u64, now: Now) -> Option<Export> {
         self.locks.remove_export(cookie);
-        self.exports.remove(cookie)
+        let export = self.exports.remove(cookie)?;
+        self.reader_left(&export, now);
+        Some(export)
     }
 
     pub(crate) fn disconnected(&mut self, export: Export) {
@@ -263,6 +263,7 @@ impl Engine {
             self.timer(now.mono + EXPORT_TIMEOUT, Timer::Export(cookie));
         }
         let (nid, version) = (connect.address.peer, connect.data.version);
+        self.server_back(nid, now);
         self.event(Event::Connected { nid, uuid: connect.uuid.clone(), version, again });
     }
 
@@ -282,11 +283,15 @@ impl Engine {
     }
 
     /// The client opened a log of a file system.
-    pub(crate) fn opens(&mut self, export: u64, fs: &str) {
+    pub(crate) fn opens(&mut self, export: u64, fs: &str, now: Now) {
         if self.view.fs.contains_key(fs)
             && let Some(export) = self.exports.get_mut(export)
         {
             export.remember_fs(fs);
+            let fresh = export.opened.insert(fs.to_owned());
+            if fresh && !export.has(connect_flags::IMP_RECOV) {
+                self.recovery.mixed(fs, now);
+            }
         }
     }
 

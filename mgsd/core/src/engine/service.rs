@@ -101,7 +101,7 @@ impl Engine {
             }
             if body.flags & pb_flags::REPLAY != 0 || body.transno != 0 {
                 // Nothing of an MGS is ever replayed: the kernel fails the export.
-                self.evict(body.handle, "replayed a request");
+                self.evict(body.handle, "replayed a request", now);
                 let error =
                     Error::PeerMisbehaved { what: "replayed a request to the MGS", errno: Errno::ENODEV };
                 let id = self.requests.open(request);

@@ -7,9 +7,11 @@ use crate::error::Error;
 use crate::lint;
 use crate::locks::Lock;
 use crate::model::commit::{CommitRecord, EventKind};
+use crate::model::keys::Key;
+use crate::model::logs::LogEntry;
 use crate::model::tx::{Changes, Finished, Tx};
 use crate::model::view::{FORMAT, Meta};
-use crate::model::{Resource, View, keys, recovery, registration};
+use crate::model::{Resource, TargetId, View, keys, recovery, registration};
 use crate::rpc::target_reg;
 use crate::time::Now;
 use std::collections::{BTreeSet, VecDeque};
@@ -31,6 +33,10 @@ enum Write {
     Register(ReqId, Box<registration::Request>),
     /// MGS_TARGET_REG, operation READY.
     Ready(ReqId, Box<registration::Request>),
+    /// A target that a reader did not hear of is back.
+    Confirm(String, TargetId),
+    /// Imperative recovery on or off.
+    Switch(String, bool),
 }
 
 /// Queue and the commit in flight.
@@ -45,11 +51,18 @@ pub(super) struct Writes {
 struct Flight {
     changes: Changes,
     touched: BTreeSet<Resource>,
+    /// Entries of NID tables that are served from then on.
+    confirmed: Vec<(String, TargetId)>,
     answers: Vec<(ReqId, Answer, Option<Event>)>,
 }
 
-/// An answer, and a line for the log.
-type Verdict = (Option<(ReqId, Answer)>, Option<Event>);
+/// An answer, a line for the log, and what is known to run.
+#[derive(Default)]
+struct Verdict {
+    answer: Option<(ReqId, Answer)>,
+    event: Option<Event>,
+    confirmed: Option<(String, TargetId)>,
+}
 
 impl Engine {
     pub(super) fn create_mgs(&mut self, now: Now) {
@@ -74,6 +87,14 @@ impl Engine {
         self.queue_write(write, now);
     }
 
+    pub(super) fn queue_confirm(&mut self, fs: String, id: TargetId, now: Now) {
+        self.queue_write(Write::Confirm(fs, id), now);
+    }
+
+    pub(super) fn queue_switch(&mut self, fs: String, off: bool, now: Now) {
+        self.queue_write(Write::Switch(fs, off), now);
+    }
+
     fn queue_write(&mut self, write: Write, now: Now) {
         self.writes.queue.push_back(write);
         self.plan(now);
@@ -87,6 +108,7 @@ impl Engine {
         let seq = self.view.seq + 1;
         let mut all = Finished::default();
         let mut answers = Vec::new();
+        let mut confirmed = Vec::new();
         let mut ordinal = 0;
         for _ in 0..BATCH {
             let Some(write) = self.writes.queue.pop_front() else { break };
@@ -110,8 +132,9 @@ impl Engine {
                     all.changes.extend(finished.changes);
                     all.touched.extend(finished.touched);
                     all.events.extend(finished.events);
-                    if let (Some((id, answer)), event) = verdict {
-                        answers.push((id, answer, event));
+                    confirmed.extend(verdict.confirmed);
+                    if let Some((id, answer)) = verdict.answer {
+                        answers.push((id, answer, verdict.event));
                     }
                 }
                 Err(error) => {
@@ -122,7 +145,7 @@ impl Engine {
                 }
             }
         }
-        let flight = Flight { changes: all.changes, touched: all.touched, answers };
+        let flight = Flight { changes: all.changes, touched: all.touched, confirmed, answers };
         if flight.changes.is_empty() {
             self.landed(flight, now);
             return self.plan(now);
@@ -155,7 +178,7 @@ impl Engine {
 
     fn actor(&self, write: &Write) -> String {
         match write {
-            Write::Create { .. } => "mgsd".to_owned(),
+            Write::Create { .. } | Write::Confirm(..) | Write::Switch(..) => "mgsd".to_owned(),
             Write::Register(id, _) | Write::Ready(id, _) => match self.in_service(*id) {
                 Ok(request) => format!("nid:{}", request.from.peer),
                 Err(_) => "nid:?".to_owned(),
@@ -169,7 +192,7 @@ impl Engine {
                 tx.set_meta(Meta { uuid: uuid.clone(), name: "MGS".to_owned(), format: FORMAT, epoch: 1 });
                 tx.create_log("params");
                 tx.event(EventKind::MgsCreated { uuid: uuid.clone() });
-                Ok((None, None))
+                Ok(Verdict::default())
             }
             Write::Register(id, request) => {
                 let outcome = registration::plan(tx, request)?;
@@ -179,18 +202,36 @@ impl Engine {
                     seq: tx.seq(),
                 };
                 let answer = Answer::ok(vec![target_reg::encode(&outcome.info)]);
-                Ok((Some((*id, answer)), (!outcome.unchanged).then_some(event)))
+                let event = (!outcome.unchanged).then_some(event);
+                Ok(Verdict { answer: Some((*id, answer)), event, confirmed: None })
             }
             Write::Ready(id, request) => {
-                recovery::plan_ready(tx, request)?;
-                let info = target_reg::ready_reply(request, self.ir_state(now));
-                let event = Event::Ready {
-                    nid: self.in_service(*id)?.from.peer,
-                    target: info.svname.clone(),
-                    instance: info.instance,
-                    version: tx.head(&info.fsname).map_or(0, |h| h.nidtbl_version),
+                let (fs, target) = (&request.info.fsname, request.target()?);
+                let ready = recovery::plan_ready(tx, request, self.recovery.withheld(fs, target))?;
+                let info = target_reg::ready_reply(request, self.ir_state(fs, now));
+                let event = match ready {
+                    recovery::Ready::Changed(version) => Some(Event::Ready {
+                        nid: self.in_service(*id)?.from.peer,
+                        target: info.svname.clone(),
+                        instance: info.instance,
+                        version,
+                    }),
+                    recovery::Ready::Unchanged | recovery::Ready::Outdated => None,
                 };
-                Ok((Some((*id, Answer::ok(vec![target_reg::encode(&info)]))), Some(event)))
+                let answer = Some((*id, Answer::ok(vec![target_reg::encode(&info)])));
+                let confirmed = (ready != recovery::Ready::Outdated).then(|| (fs.clone(), target));
+                Ok(Verdict { answer, event, confirmed })
+            }
+            Write::Confirm(fs, target) => {
+                // A READY may have been quicker.
+                if self.recovery.withheld(fs, *target) {
+                    recovery::plan_confirm(tx, fs, *target)?;
+                }
+                Ok(Verdict { confirmed: Some((fs.clone(), *target)), ..Verdict::default() })
+            }
+            Write::Switch(fs, off) => {
+                recovery::plan_switch(tx, fs, *off)?;
+                Ok(Verdict::default())
             }
         }
     }
@@ -240,9 +281,19 @@ impl Engine {
     /// Apply, mark and notify in one step; then the parked replies go out.
     fn landed(&mut self, flight: Flight, now: Now) {
         if !flight.changes.is_empty() {
+            let roomy: Vec<String> = written_logs(&flight.changes)
+                .filter(|log| self.view.logs.get(*log).is_none_or(|e| !e.budget().is_low()))
+                .map(str::to_owned)
+                .collect();
             let applied = apply(&mut self.view, &flight.changes);
             if let Err(error) = applied.and_then(|()| apply_commit(&mut self.next, &flight.changes)) {
                 self.event(Event::Bug { what: error.to_string() });
+            }
+            for log in roomy {
+                let budget = self.view.logs.get(&log).map(LogEntry::budget);
+                if let Some(budget) = budget.filter(|b| b.is_low()) {
+                    self.event(Event::LogFilling { log, used: budget.used, limit: budget.limit });
+                }
             }
         }
         let mut marked: Vec<Lock> = Vec::new();
@@ -250,6 +301,9 @@ impl Engine {
             marked.extend(self.locks.mark(resource));
         }
         self.call_back(&marked, now);
+        for (fs, id) in &flight.confirmed {
+            self.recovery.confirm(fs, *id);
+        }
         if !flight.changes.is_empty() {
             let requests = flight.answers.len();
             self.count("commits");
@@ -261,6 +315,13 @@ impl Engine {
         }
         self.grant_applied(now);
     }
+}
+
+fn written_logs(changes: &Changes) -> impl Iterator<Item = &str> {
+    changes.keys().filter_map(|key| match Key::parse(key) {
+        Some(Key::Segment(log, _)) => Some(log),
+        _ => None,
+    })
 }
 
 fn with_error_flag(mut answer: Answer) -> Answer {

@@ -33,6 +33,40 @@ pub struct LogEntry {
     segments: BTreeMap<u64, Start>,
 }
 
+/// How much of its life a log has used: indices are never given out again, so a log that is full takes nothing more
+/// until a writeconf starts a new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Indices used, padding and skipped sections included.
+    pub used: u32,
+    /// Indices of a life.
+    pub limit: u32,
+    /// Commits that wrote to the log.
+    pub commits: usize,
+}
+
+impl Budget {
+    /// Part used, in percent, rounded down.
+    pub const fn percent(self) -> u32 {
+        self.used * 100 / self.limit
+    }
+    /// It is time to plan a writeconf: 70 % are used.
+    pub const fn is_low(self) -> bool {
+        self.percent() >= 70
+    }
+    /// How many commits of the size seen so far still fit; `None` before the first.
+    pub fn commits_left(self) -> Option<u64> {
+        let left = u64::from(self.limit.saturating_sub(self.used));
+        let commits = u64::try_from(self.commits).ok()?;
+        (left * commits).checked_div(u64::from(self.used))
+    }
+    /// When it will be full if it goes on filling as since `created`, unix seconds; `None` when that cannot be said.
+    pub fn full_at(self, created: i64, now: i64) -> Option<i64> {
+        let age = now.checked_sub(created).filter(|age| created != 0 && *age > 0)?;
+        created.checked_add(age.checked_mul(self.limit.into())?.checked_div(self.used.into())?)
+    }
+}
+
 /// Where a segment starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Start {
@@ -197,6 +231,12 @@ impl LogEntry {
     /// End of the log file, as if it had its header already.
     pub fn end(&self) -> u64 {
         self.log.end().max(FIRST)
+    }
+
+    /// How much of its life is used.
+    pub fn budget(&self) -> Budget {
+        let (used, limit) = (self.log.last_index(), llog::record::MAX_INDEX);
+        Budget { used, limit, commits: self.segments.len() }
     }
 
     /// The commit whose segment holds the byte at `offset`.

@@ -2,9 +2,10 @@
 
 use super::Resource;
 use super::commit::EventKind;
+use super::names::TargetId;
 use super::registration::{Request, texts};
 use super::tx::Tx;
-use super::view::{Fs, NidEntry};
+use super::view::{Fs, FsHead, NidEntry};
 use crate::Errno;
 use crate::error::Error;
 use wire::ldlm::ConfigKind;
@@ -36,8 +37,9 @@ impl IrState {
     }
 }
 
-/// Plans a READY: the target runs, with these NIDs.
-pub fn plan_ready(tx: &mut Tx<'_>, req: &Request) -> Result<(), Error> {
+/// Plans a READY: the target runs, with these NIDs. `withheld`: a reader did not get the entry as it is, since this
+/// MGS did not yet know that the target runs; then it gets a new version even if nothing else is new.
+pub fn plan_ready(tx: &mut Tx<'_>, req: &Request, withheld: bool) -> Result<Ready, Error> {
     let fs = req.info.fsname.as_str();
     let id = req.target()?;
     let svname = id.svname(fs);
@@ -57,20 +59,31 @@ pub fn plan_ready(tx: &mut Tx<'_>, req: &Request) -> Result<(), Error> {
             "check its MGS NID, or register it again with tunefs.lustre --writeconf",
         ));
     };
-    let old = tx.nids(fs, id);
-    let before = old.map(|e| e.nids.clone()).unwrap_or_default();
+    let old = tx.nids(fs, id).cloned();
+    if let Some(old) = &old
+        && req.info.instance < old.instance
+        && target.registered.seq <= old.seq
+    {
+        return Ok(Ready::Outdated);
+    }
+    let before = old.as_ref().map(|e| e.nids.clone()).unwrap_or_default();
     let nids = match &req.removed_net {
         Some(net) => before.iter().filter(|n| n.net_name() != *net).copied().collect(),
         None => merged(&before, &req.nids),
     };
-    head.nidtbl_version += 1;
-    let version = head.nidtbl_version;
-    tx.set_head(fs, head);
-    tx.set_nids(fs, id, Some(NidEntry { version, instance: req.info.instance, nids: nids.clone() }));
     if !target.ready {
         target.ready = true;
         tx.set_target(fs, id, Some(target));
     }
+    let same = old.is_some_and(|old| old.instance == req.info.instance && old.nids == nids);
+    if same && !withheld {
+        return Ok(Ready::Unchanged);
+    }
+    let version = next_version(fs, &mut head)?;
+    let silent = head.recovery_off;
+    tx.set_head(fs, head);
+    let entry = NidEntry { version, instance: req.info.instance, nids: nids.clone(), seq: tx.seq() };
+    tx.set_nids(fs, id, Some(entry));
     tx.event(EventKind::TargetReady {
         target: svname,
         instance: req.info.instance,
@@ -78,7 +91,67 @@ pub fn plan_ready(tx: &mut Tx<'_>, req: &Request) -> Result<(), Error> {
         before: texts(&before),
         version,
     });
-    tx.touch(Resource::new(fs, ConfigKind::Recover));
+    if !silent {
+        tx.touch(Resource::new(fs, ConfigKind::Recover));
+    }
+    Ok(Ready::Changed(version))
+}
+
+/// What became of a READY.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ready {
+    /// The entry has this version now.
+    Changed(u64),
+    /// The table says so already.
+    Unchanged,
+    /// It speaks of an earlier start than the table.
+    Outdated,
+}
+
+/// Versions stay below 2^31: readers of old releases keep them in an `int`.
+const VERSIONS: u64 = 1 << 31;
+
+fn next_version(fs: &str, head: &mut FsHead) -> Result<u64, Error> {
+    if head.nidtbl_version + 1 >= VERSIONS {
+        return Err(Error::refused(
+            format!("NID table of '{fs}'"),
+            Errno::EOVERFLOW,
+            "has used all of its versions",
+            "targets serve on, clients find them by their time-outs; migrate the file system to a new MGS",
+        ));
+    }
+    head.nidtbl_version += 1;
+    Ok(head.nidtbl_version)
+}
+
+/// Gives an entry that a reader did not get, since it was not yet confirmed, a version that the reader will ask for.
+pub fn plan_confirm(tx: &mut Tx<'_>, fs: &str, id: TargetId) -> Result<(), Error> {
+    let (Some(mut head), Some(entry)) = (tx.head(fs).cloned(), tx.nids(fs, id).cloned()) else {
+        return Ok(());
+    };
+    let version = next_version(fs, &mut head)?;
+    if !head.recovery_off {
+        tx.touch(Resource::new(fs, ConfigKind::Recover));
+    }
+    tx.set_head(fs, head);
+    tx.event(EventKind::TargetReady {
+        target: id.svname(fs),
+        instance: entry.instance,
+        nids: texts(&entry.nids),
+        before: texts(&entry.nids),
+        version,
+    });
+    tx.set_nids(fs, id, Some(NidEntry { version, seq: tx.seq(), ..entry }));
+    Ok(())
+}
+
+/// Switches imperative recovery of a file system on or off.
+pub fn plan_switch(tx: &mut Tx<'_>, fs: &str, off: bool) -> Result<(), Error> {
+    let Some(head) = tx.head(fs).cloned() else {
+        let what = format!("file system '{}'", fs.escape_default());
+        return Err(Error::refused(what, Errno::ENOENT, "is not known", "see 'mgsctl fs list'"));
+    };
+    tx.set_head(fs, FsHead { recovery_off: off, ..head });
     Ok(())
 }
 
@@ -101,13 +174,18 @@ pub struct ReadRequest {
     pub large_nids: bool,
 }
 
-/// Serves the table: the bulk, and the answer. Entries in ascending version; none crosses a unit.
+/// Serves the whole table: the bulk, and the answer. Entries in ascending version; none crosses a unit.
 pub fn read(fs: &Fs, req: ReadRequest) -> (Vec<u8>, ConfigRes) {
+    read_some(fs, req, |_| true)
+}
+
+/// The same, of those targets that `serve` says yes to; it is asked for what the reader wants only.
+pub fn read_some(fs: &Fs, req: ReadRequest, mut serve: impl FnMut(TargetId) -> bool) -> (Vec<u8>, ConfigRes) {
     let version = fs.head.nidtbl_version;
     let mut page = Page::new(req);
     let mut last = None;
     for (v, id) in fs.nidtbl_order.range(req.from..) {
-        let Some(entry) = fs.nidtbl.get(id) else { continue };
+        let Some(entry) = fs.nidtbl.get(id).filter(|_| serve(*id)) else { continue };
         let Some(wire) = to_wire(id.kind.wire(), id.index, entry, req) else { continue };
         if !page.push(wire) {
             // The buffer is full: the reader comes again for what is behind the last entry.

@@ -185,6 +185,11 @@ fn update(tx: &mut Tx<'_>, req: &Request, id: TargetId) -> Result<Outcome, Error
         conf_param::set(tx, &Setting { fs, scope: Scope::Target(id), name, value })?;
     }
     set_all(tx, fs, id, &parsed)?;
+    if let Some(mut target) = tx.target(fs, id).cloned() {
+        // The flags do not tell `--replace` from tunefs.lustre: behind either a new disk may count from 1.
+        target.registered.seq = tx.seq();
+        tx.set_target(fs, id, Some(target));
+    }
     let mut info = req.info.clone();
     info.flags &= !(ldd::VIRGIN | ldd::UPDATE | ldd::NEED_INDEX | ldd::WRITECONF);
     info.flags |= ldd::REWRITE_LDD | ldd::PARAM;
@@ -226,7 +231,10 @@ fn register(
     if !known_fs {
         let uuid = uuid_text(req.entropy);
         tx.event(EventKind::FsCreated { fs: fs.to_owned(), uuid: uuid.clone() });
-        tx.set_head(fs, FsHead { uuid, created: tx.wall(), generation: 1, nidtbl_version: 2 });
+        tx.set_head(
+            fs,
+            FsHead { uuid, created: tx.wall(), generation: 1, nidtbl_version: 2, recovery_off: false },
+        );
     }
     let known = tx.target(fs, id).cloned();
     if writeconf {

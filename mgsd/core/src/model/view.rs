@@ -45,8 +45,11 @@ pub struct FsHead {
     pub created: i64,
     /// Configuration generation: the marker step last used.
     pub generation: u32,
-    /// Version of the NID table; starts at 2, never goes back.
+    /// Version of the NID table; starts at 2, stays below 2^31, never goes back.
     pub nidtbl_version: u64,
+    /// Imperative recovery is switched off: the table is kept, nobody is told of its changes.
+    #[serde(default)]
+    pub recovery_off: bool,
 }
 
 /// `fs/<fs>/target/<OST0000>`.
@@ -92,6 +95,9 @@ pub struct NidEntry {
     /// NIDs in the order announced.
     #[serde(with = "nid_list")]
     pub nids: Vec<Nid>,
+    /// Commit that wrote it: a registration behind it may count its starts from 1 again.
+    #[serde(default)]
+    pub seq: u64,
 }
 
 /// A file system as held in memory.

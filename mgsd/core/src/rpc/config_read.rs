@@ -44,7 +44,7 @@ pub(crate) fn config_read(engine: &mut Engine, id: ReqId, message: &Message, now
     }
 }
 
-fn recover(engine: &Engine, ask: &ConfigBody) -> Result<Step> {
+fn recover(engine: &mut Engine, ask: &ConfigBody) -> Result<Step> {
     let fs = ask
         .name
         .strip_suffix("-cliir")
@@ -72,7 +72,8 @@ fn recover(engine: &Engine, ask: &ConfigBody) -> Result<Step> {
         units: buffer / unit,
         large_nids: ask.nid_size_or_pass != 0,
     };
-    let (bulk, res) = recovery::read(fs, read);
+    let recovery = &mut engine.recovery;
+    let (bulk, res) = recovery::read_some(fs, read, |id| recovery.serves(name, id));
     Ok(answer(bulk, res))
 }
 

@@ -29,7 +29,7 @@ fn ask(message: &Message) -> Result<LlogdBody> {
 }
 
 /// Opens a log: never creates one.
-pub(crate) fn open(engine: &mut Engine, id: ReqId, message: &Message) -> Result<Step> {
+pub(crate) fn open(engine: &mut Engine, id: ReqId, message: &Message, now: Now) -> Result<Step> {
     let body = ask(message)?;
     let found = if body.logid == LogId::default() {
         let length = message.buffer(2)?.remaining();
@@ -38,7 +38,7 @@ pub(crate) fn open(engine: &mut Engine, id: ReqId, message: &Message) -> Result<
         if name.contains('-')
             && let Some(export) = engine.in_service(id)?.export
         {
-            engine.opens(export, log_base(&name));
+            engine.opens(export, log_base(&name), now);
         }
         engine.view.logs.get(&name).map(LogEntry::id)
     } else {

@@ -76,13 +76,13 @@ pub(crate) fn dispatch(
     }
     match body.opc {
         opc::MGS_CONNECT => connect::connect(engine, id, message, body, now),
-        opc::MGS_DISCONNECT => connect::disconnect(engine, id),
+        opc::MGS_DISCONNECT => connect::disconnect(engine, id, now),
         opc::OBD_PING => Ok(ping::ping()),
         opc::MGS_TARGET_REG => target_reg::target_reg(engine, id, message, now),
         opc::MGS_TARGET_DEL => Ok(ping::ping()),
         opc::MGS_SET_INFO => set_info::set_info(message),
         opc::MGS_CONFIG_READ => config_read::config_read(engine, id, message, now),
-        opc::LLOG_ORIGIN_HANDLE_CREATE => llog::open(engine, id, message),
+        opc::LLOG_ORIGIN_HANDLE_CREATE => llog::open(engine, id, message, now),
         opc::LLOG_ORIGIN_HANDLE_READ_HEADER => llog::read_header(engine, id, message, now),
         opc::LLOG_ORIGIN_HANDLE_NEXT_BLOCK => llog::next_block(engine, id, message, now),
         opc::LLOG_ORIGIN_HANDLE_PREV_BLOCK => llog::prev_block(engine, id, message, now),
