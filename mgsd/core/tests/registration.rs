@@ -217,3 +217,19 @@ fn the_commit_chain_links_each_record_to_the_one_before() {
     }
     assert_eq!(mgs.engine.view().last_hash, last);
 }
+
+#[test]
+fn a_writeconf_of_one_mdt_edits_and_appends_in_one_commit() {
+    // The old section is skipped in a segment that the new one follows: each byte is stored once.
+    let mut mgs = Mgs::new();
+    for target in [mdt(0), mdt(1)] {
+        assert_eq!(register(&mut mgs, &target).status, 0);
+    }
+    let before = mgs.engine.view().logs["testfs-client"].log.count();
+    assert_eq!(register(&mut mgs, &mdt(1).writeconf()).status, 0);
+    let again = mgs.restarted();
+    for (name, entry) in &mgs.engine.view().logs {
+        assert_eq!(again.engine.view().logs[name].log.to_file(), entry.log.to_file(), "{name}");
+    }
+    assert_eq!(again.engine.view().logs["testfs-client"].log.count(), before + 6);
+}

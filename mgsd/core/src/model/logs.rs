@@ -201,6 +201,17 @@ impl LogEntry {
         self.cut(start, end)
     }
 
+    /// The same of an image that has grown beyond `end` since, without what is new.
+    pub fn segment_before(&self, seq: u64, end: u64) -> Segment {
+        match self.segments.get(&seq) {
+            Some(&start) => {
+                let next = self.segments.range(seq + 1..).next().map_or(end, |(_, next)| next.offset);
+                self.cut(start, next.min(end))
+            }
+            None => self.segment(seq),
+        }
+    }
+
     /// What commit `seq` wrote to the log so far, given what the log was before it (`None`: not there).
     pub fn written_since(&self, old: Option<&Self>, seq: u64) -> Segment {
         let start = match old {

@@ -382,7 +382,7 @@ impl<'a> Tx<'a> {
         let old_end = old.map_or(FIRST, LogEntry::end);
         for (_, offset) in self.edited.iter().filter(|(log, offset)| log == name && *offset < old_end) {
             if let Some(seq) = old.and_then(|o| o.segment_at(*offset)) {
-                changes.insert(keys::segment(name, seq), Some(new.segment(seq).encode()));
+                changes.insert(keys::segment(name, seq), Some(new.segment_before(seq, old_end).encode()));
             }
         }
         if new.end() > old_end {
