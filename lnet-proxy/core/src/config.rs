@@ -133,6 +133,8 @@ pub struct Timing {
     pub sock: Duration,
     /// For the ACK of a PUT or the REPLY to a GET.
     pub answer: Duration,
+    /// A peer gets one bulk (a PUT with ACK, or a GET) at a time; one that is not answered for so long holds up no other.
+    pub bulk: Duration,
     /// Without a ready daemon for so long, the node stops listening: peers then try their next MGS NID.
     pub no_daemon: Duration,
 }
@@ -147,6 +149,7 @@ impl Default for Timing {
             reconnect_max: Duration::from_secs(60),
             sock: Duration::from_secs(50),
             answer: Duration::from_secs(50),
+            bulk: Duration::from_secs(5),
             no_daemon: Duration::from_secs(3),
         }
     }

@@ -98,8 +98,14 @@ impl Proxy {
                     self.counters.dropped_portal += 1;
                 }
             }
-            Message::Ack { dst, mlength, .. } => self.on_ack(key, dst, mlength),
-            Message::Reply { dst } => self.on_reply(key, dst, payload),
+            Message::Ack { dst, mlength, .. } => {
+                self.on_ack(key, dst, mlength);
+                self.send_outbox(key, now);
+            }
+            Message::Reply { dst } => {
+                self.on_reply(key, dst, payload);
+                self.send_outbox(key, now);
+            }
         }
     }
 

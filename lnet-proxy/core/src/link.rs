@@ -94,6 +94,7 @@ impl Proxy {
             if let Some(peer) = self.peers.get_mut(&key) {
                 peer.credit = None;
                 peer.slot = None;
+                peer.bulk = None;
             }
             self.forget_if_idle(key);
         }

@@ -106,7 +106,8 @@ impl Proxy {
             if outgoing.incarnation != 0 && outgoing.incarnation != incarnation {
                 self.uncharge(key, outgoing.charge());
                 self.report(&outgoing, PostStatus::Stale);
-            } else if via.is_some_and(|router| self.is_congested(router))
+            } else if outgoing.is_bulk() && self.peers.get(&key).is_some_and(|p| p.bulk.is_some())
+                || via.is_some_and(|router| self.is_congested(router))
                 || self.choose(key, outgoing.payload_len()).is_none()
             {
                 kept.push_back(outgoing);
@@ -127,8 +128,7 @@ impl Proxy {
     }
 
     fn send_outgoing(&mut self, key: PeerKey, outgoing: Outgoing, now: Duration) {
-        let awaits = !matches!(outgoing.kind, Kind::Post { want_ack: false, .. });
-        if awaits && self.awaited.len() >= self.config.limits.pending {
+        if outgoing.is_bulk() && self.awaited.len() >= self.config.limits.pending {
             self.counters.posts_over_budget += 1;
             self.report(&outgoing, PostStatus::Unreachable);
             return;
@@ -222,6 +222,11 @@ impl Proxy {
         let until = now + self.config.timing.answer;
         self.awaited.insert((key, object), Awaited { cookie, until, what });
         self.timers.set(until, Timer::Answer(key, object));
+        let free = now + self.config.timing.bulk;
+        if let Some(peer) = self.peers.get_mut(&key) {
+            peer.bulk = Some((object, free));
+            self.timers.set(free, Timer::Bulk(key));
+        }
         let both = (u128::from(object) << 64) | u128::from(self.config.incarnation);
         Handle(both.to_le_bytes())
     }
@@ -237,7 +242,19 @@ impl Proxy {
             return None;
         };
         self.timers.cancel(awaited.until, Timer::Answer(key, object));
+        if let Some(peer) = self.peers.get_mut(&key)
+            && let Some((_, free)) = peer.bulk.take_if(|(of, _)| *of == object)
+        {
+            self.timers.cancel(free, Timer::Bulk(key));
+        }
         Some(awaited)
+    }
+
+    pub(crate) fn on_bulk_timer(&mut self, key: PeerKey, now: Duration) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        if peer.bulk.take_if(|(_, free)| *free <= now).is_some() {
+            self.send_outbox(key, now);
+        }
     }
 
     pub(crate) fn on_ack(&mut self, key: PeerKey, handle: Handle, mlength: u32) {
@@ -273,6 +290,9 @@ impl Proxy {
             let Some(awaited) = self.awaited.remove(&(key, object)) else { continue };
             self.timers.cancel(awaited.until, Timer::Answer(key, object));
             self.report_lost(&awaited, status);
+        }
+        if let Some(peer) = self.peers.get_mut(&key) {
+            peer.bulk = None;
         }
     }
 

@@ -57,6 +57,10 @@ impl Outgoing {
             Kind::Fetch { .. } => 0,
         }
     }
+    /// An ACK or REPLY has to come: LNet's way of bulk.
+    pub(crate) fn is_bulk(&self) -> bool {
+        !matches!(self.kind, Kind::Post { want_ack: false, .. })
+    }
     /// Bytes it is charged with while it waits.
     pub(crate) fn charge(&self) -> usize {
         self.payload_len() + 128
@@ -98,6 +102,8 @@ pub(crate) struct Peer {
     pub(crate) pause: Option<(Duration, Duration)>,
     /// The timer that is set.
     pub(crate) timer: Option<Duration>,
+    /// The bulk under way: object of its handle, and how long it holds up the next one.
+    pub(crate) bulk: Option<(u64, Duration)>,
     /// Behind a router: the one that carries.
     pub(crate) via: Option<PeerKey>,
     /// Behind a router: the one that is dialled for it.

@@ -411,6 +411,9 @@ impl Proxy {
         let status = if *error == Error::Restarted { PostStatus::Stale } else { PostStatus::Unreachable };
         self.give_up_awaited(key, status);
         self.router_down(key, &error.to_string());
+        if self.peers.get(&key).is_some_and(|p| p.dialler.is_none()) {
+            self.refuse_outbox(key);
+        }
         self.retract(key, &error.to_string());
         self.outputs.push_back(Output::Event(Event::PeerDown {
             peer: key.peer,
@@ -462,6 +465,7 @@ impl Proxy {
         match timer {
             Timer::Peer(key) => self.on_peer_timer(key, now),
             Timer::Answer(key, object) => self.on_answer_timer(key, object),
+            Timer::Bulk(key) => self.on_bulk_timer(key, now),
             Timer::Daemon => self.on_daemon_timer(),
             Timer::Conn(id) => {
                 let Some(conn) = self.conns.get_mut(&id) else { return };

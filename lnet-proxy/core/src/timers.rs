@@ -11,6 +11,8 @@ pub(crate) enum Timer {
     Peer(PeerKey),
     /// Peer and object cookie of a handle.
     Answer(PeerKey, u64),
+    /// An unanswered bulk holds up the next one no longer.
+    Bulk(PeerKey),
     /// Patience with a missing daemon.
     Daemon,
 }

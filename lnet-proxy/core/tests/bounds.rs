@@ -307,6 +307,7 @@ fn incomplete_messages_of_all_peers_together_are_bounded() {
 fn answers_awaited_are_bounded() {
     let mut c = config();
     c.limits.pending = 10;
+    c.timing.bulk = Duration::ZERO;
     let mut net = Net::new(c);
     net.connect(client(), 5, ConnType::Control);
     net.relay.clear();

@@ -17,8 +17,11 @@ use wire::lnet::{Handle, Message};
 use wire::relay::{Frame, PostStatus};
 use wire::socklnd::{ConnType, Frame as SockFrame, Hello};
 
+/// Bulks do not wait for each other here: tests/bulk.rs is about that.
 fn peer() -> (Net, [ConnId; 3]) {
-    let mut net = Net::new(config());
+    let mut config = config();
+    config.timing.bulk = Duration::ZERO;
+    let mut net = Net::new(config);
     let conns = net.connect_all(client(), 5);
     net.relay.clear();
     (net, conns)
