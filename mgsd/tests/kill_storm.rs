@@ -73,12 +73,7 @@ async fn start(data: &Path, port: u16) -> Child {
 }
 
 /// A server node that mounts one new OST after the other, each until it works.
-async fn server(
-    number: u32,
-    mgs: SocketAddr,
-    next: Arc<AtomicU32>,
-    acknowledged: mpsc::UnboundedSender<u32>,
-) {
+async fn server(number: u32, mgs: SocketAddr, next: Arc<AtomicU32>, said: mpsc::UnboundedSender<Said>) {
     let nid = Nid::tcp(Ipv4Addr::new(10, 9, 0, u8::try_from(number).unwrap()).into(), 0);
     let mut config = HostConfig::new(nid, vec!["127.0.0.1@tcp".parse().unwrap()]).with_mgs_addr(mgs);
     config.speed = SPEED;
