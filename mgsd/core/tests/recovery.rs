@@ -41,13 +41,17 @@ fn version(mgs: &Mgs) -> u64 {
 
 /// Reads the table from a version on: (versions and indices with kind, version answered).
 fn table(mgs: &mut Mgs, from: u64) -> (Vec<(u64, u8, u32)>, u64) {
+    table_for(mgs, from, 20)
+}
+
+fn table_for(mgs: &mut Mgs, from: u64, nid_size: u8) -> (Vec<(u64, u8, u32)>, u64) {
     let known = mgs.engine.exports().iter().find(|e| e.uuid == "client").map(|e| e.cookie);
     let handle = known.unwrap_or_else(|| mgs.connect(nid(CLIENT), "client"));
     let ask = ConfigBody {
         name: "testfs-cliir".to_owned(),
         offset: from,
         config_type: config_type::RECOVER,
-        nid_size_or_pass: 20,
+        nid_size_or_pass: nid_size,
         bits: 12,
         units: 4,
     };
@@ -225,4 +229,14 @@ fn versions_end_below_two_to_the_31() {
     let refused = register(&mut mgs, &on(ost(0), 2).ready(3));
     assert_eq!(refused.status, Errno::EOVERFLOW.status());
     assert_eq!(version(&mgs), 0x7fff_ffff);
+}
+
+#[test]
+fn an_entry_that_a_reader_cannot_use_does_not_spoil_the_others() {
+    let mut mgs = running();
+    let ipv6 = on(ost(0), 2).with(|n| n.nids = vec!["fd00::2@tcp".to_owned()]).ready(2);
+    // Its IPv4 address was on the same network, and is gone with this.
+    ready(&mut mgs, &ipv6);
+    assert_eq!(table_for(&mut mgs, 1, 0), (vec![(3, 1, 0), (5, 2, 1)], 6), "64-bit NIDs only");
+    assert_eq!(table(&mut mgs, 1).0, [(3, 1, 0), (5, 2, 1), (6, 2, 0)]);
 }

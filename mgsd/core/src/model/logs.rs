@@ -8,6 +8,7 @@
 use llog::log::Log;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use wire::llog_rpc::LogId;
 
 /// `llog/<log>`: identity of one incarnation of a log.
@@ -29,8 +30,8 @@ pub struct LogEntry {
     pub head: LogHead,
     /// The image: header and records.
     pub log: Log,
-    /// By the commit that wrote it.
-    segments: BTreeMap<u64, Start>,
+    /// By the commit that wrote it. Shared: a transaction copies the entry, and never changes these.
+    segments: Arc<BTreeMap<u64, Start>>,
 }
 
 /// How much of its life a log has used: indices are never given out again, so a log that is full takes nothing more
@@ -127,7 +128,7 @@ impl Segment {
 impl LogEntry {
     /// A log without records.
     pub fn new(head: LogHead) -> Self {
-        Self { head, log: Log::new(), segments: BTreeMap::new() }
+        Self { head, log: Log::new(), segments: Arc::default() }
     }
 
     /// Identity on the wire.
@@ -166,7 +167,7 @@ impl LogEntry {
         self.log
             .append_raw(&segment.bytes, &segment.cancelled, self.head.created)
             .map_err(|e| e.to_string())?;
-        self.segments.insert(seq, start);
+        Arc::make_mut(&mut self.segments).insert(seq, start);
         Ok(())
     }
 

@@ -126,7 +126,17 @@ impl<'a> Tx<'a> {
     }
     /// MDTs of a file system by index.
     pub fn mdts(&self, fs: &str) -> Vec<TargetId> {
-        self.targets(fs).into_iter().take_while(|id| id.kind == super::TargetKind::Mdt).collect()
+        let mdt = |id: &TargetId| id.kind == super::TargetKind::Mdt;
+        let known = self.view.fs.get(fs).map(|f| f.targets.keys().copied().take_while(mdt));
+        let mut ids: BTreeSet<TargetId> = known.into_iter().flatten().collect();
+        for ((_, id), target) in self.targets.iter().filter(|((name, id), _)| name == fs && mdt(id)) {
+            if target.is_some() {
+                ids.insert(*id);
+            } else {
+                ids.remove(id);
+            }
+        }
+        ids.into_iter().collect()
     }
     /// Sets or removes a target.
     pub fn set_target(&mut self, fs: &str, id: TargetId, target: Option<Target>) {
