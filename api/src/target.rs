@@ -17,7 +17,7 @@ pub struct Target {
     pub kind: TargetKind,
     /// Index, 0 to 65534.
     pub index: u16,
-    /// Identity given by mgsd at registration; a replaced target of the same name has another one.
+    /// Identity given by mgsd at the first registration; its own writeconf keeps it, a writeconf of MDT0000 does not.
     pub uuid: String,
     /// NIDs that the target announced last.
     pub nids: Vec<String>,

@@ -75,7 +75,11 @@ pub async fn serve(
     let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let identity = Identity {
         nids: config.nids.iter().map(ToString::to_string).collect(),
-        store: StoreInfo { kind: "sqlite".to_owned(), location: config.data.display().to_string(), format: 1 },
+        store: StoreInfo {
+            kind: "sqlite".to_owned(),
+            location: config.data.display().to_string(),
+            format: 1,
+        },
         started,
     };
     let engine = mgs_core::engine::Config { ir_timeout: config.ir_timeout };

@@ -50,6 +50,12 @@ fn env(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().map_or(default, |v| v.parse().expect(name))
 }
 
+/// Below the ports that the system gives to connections: nobody takes it while the daemon is down.
+fn free_port(random: &mut Random) -> u16 {
+    let port = |random: &mut Random| u16::try_from(20_000 + random.below(10_000)).unwrap();
+    (0..100).map(|_| port(random)).find(|p| TcpListener::bind(("127.0.0.1", *p)).is_ok()).unwrap()
+}
+
 fn mgsd() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mgsd"));
     command.kill_on_drop(true).env("RUST_LOG", "error");
@@ -117,7 +123,7 @@ async fn kill_9_at_random_moments() {
     eprintln!("SEED={seed} KILLS={kills}");
     let mut random = Random(seed);
     let dir = tempfile::tempdir().unwrap();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port(&mut random);
     let mgs = SocketAddr::from(([127, 0, 0, 1], port));
     let mut daemon = start(dir.path(), port).await;
 

@@ -7,7 +7,7 @@ mod targets;
 use harness::{LINK, Mgs, nid};
 use mgs_core::Errno;
 use mgs_core::engine::{CommitResult, Input, Output};
-use mgs_core::model::TargetId;
+use mgs_core::model::{TargetId, View};
 use std::time::Duration;
 use targets::{mdt, ost, register};
 use wire::mgs::ldd;
@@ -174,6 +174,12 @@ fn writeconf_of_mdt0000_makes_new_logs_and_keeps_the_table_version() {
     assert_eq!(new.fs["testfs"].head.nidtbl_version, old.fs["testfs"].head.nidtbl_version);
     assert!(new.fs["testfs"].nidtbl.is_empty());
     assert!(!new.logs.contains_key("testfs-OST0000"));
+    let id = |view: &View| view.fs["testfs"].targets[&TargetId::mdt(0)].id.clone();
+    assert_eq!(
+        (id(new).len(), id(new) == id(&old)),
+        (36, false),
+        "MDT0000 erased everything, itself included"
+    );
     assert_ne!(new.logs["testfs-client"].id(), old.logs["testfs-client"].id());
     assert!(new.log_by_id(old.logs["testfs-client"].id()).is_none(), "the old id answers 'gone'");
     assert_eq!(new.fs["testfs"].head.uuid, old.fs["testfs"].head.uuid);

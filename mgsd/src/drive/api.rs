@@ -76,7 +76,7 @@ fn target_of(fs_name: &str, fs: &Fs, id: TargetId, t: &model::view::Target) -> T
             model::TargetKind::Ost => TargetKind::Ost,
         },
         index: u16::try_from(id.index).unwrap_or(u16::MAX),
-        uuid: t.uuid.clone(),
+        uuid: t.id.clone(),
         nids: running.map_or_else(|| texts(&t.nids), |e| texts(&e.nids)),
         failover: nodes.map(|n| texts(&n)).collect(),
         instance: running.map(|e| e.instance),

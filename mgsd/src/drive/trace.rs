@@ -25,7 +25,12 @@ pub(super) fn event(event: &Event) {
             tracing::warn!(%nid, flavor = format!("{flavor:#x}"), "request with a security flavor dropped; this MGS serves null only");
         }
         Event::LogFilling { log, used, limit } => {
-            tracing::warn!(log, used, limit, "log has used 70 % of its indices; plan a writeconf of its file system");
+            tracing::warn!(
+                log,
+                used,
+                limit,
+                "log has used 70 % of its indices; plan a writeconf of its file system"
+            );
         }
         Event::Answered { nid, op, object, status, .. } => {
             tracing::trace!(%nid, op, object, status, "answered")

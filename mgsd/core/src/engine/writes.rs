@@ -81,7 +81,7 @@ impl Engine {
             let error = Error::NotNow { what: "too many registrations are waiting", errno: Errno::EAGAIN };
             return self.answer_error(id, &error, now);
         }
-        request.entropy = self.entropy.bytes();
+        request.entropy = [self.entropy.bytes(), self.entropy.bytes()];
         let ready = request.info.flags & wire::mgs::ldd::OPC_READY != 0;
         let write = if ready { Write::Ready(id, request) } else { Write::Register(id, request) };
         self.queue_write(write, now);

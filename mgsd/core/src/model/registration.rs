@@ -25,8 +25,8 @@ pub struct Request {
     pub mgc_uuid: String,
     /// READY only: the first NID was `#net`, this network is to be removed.
     pub removed_net: Option<String>,
-    /// Random numbers for a new file system's UUID.
-    pub entropy: [u8; 16],
+    /// Random numbers for the UUIDs of a new file system and a new target.
+    pub entropy: [[u8; 16]; 2],
 }
 
 /// What became of it.
@@ -229,7 +229,7 @@ fn register(
     let failover: Vec<Vec<Nid>> = parsed.failover.iter().flat_map(|v| params::failover_nodes(v)).collect();
 
     if !known_fs {
-        let uuid = uuid_text(req.entropy);
+        let uuid = uuid_text(req.entropy[0]);
         tx.event(EventKind::FsCreated { fs: fs.to_owned(), uuid: uuid.clone() });
         tx.set_head(
             fs,
@@ -252,13 +252,13 @@ fn register(
         Writer { fs, id, uuid: &uuid, nids: &req.nids, failover: &failover, failout: parsed.failout };
     match id.kind {
         TargetKind::Mdt => {
-            tx.set_target(fs, id, Some(target(tx, req, &uuid, &parsed)));
+            tx.set_target(fs, id, Some(target(tx, req, id, &uuid, &parsed)));
             writer.write_mdt(tx)?;
         }
         TargetKind::Ost => {
             let still_known = tx.target(fs, id).is_some();
             writer.write_ost(tx, still_known)?;
-            tx.set_target(fs, id, Some(target(tx, req, &uuid, &parsed)));
+            tx.set_target(fs, id, Some(target(tx, req, id, &uuid, &parsed)));
         }
     }
     set_all(tx, fs, id, &parsed)?;
@@ -272,8 +272,10 @@ fn register(
     Ok(Outcome { info: written(req, id, uuid), unchanged: false })
 }
 
-fn target(tx: &Tx<'_>, req: &Request, uuid: &str, parsed: &params::Parsed) -> Target {
+fn target(tx: &Tx<'_>, req: &Request, id: TargetId, uuid: &str, parsed: &params::Parsed) -> Target {
+    let known = tx.target(&req.info.fsname, id);
     Target {
+        id: known.map_or_else(|| uuid_text(req.entropy[1]), |k| k.id.clone()),
         uuid: uuid.to_owned(),
         nids: req.nids.clone(),
         failover: parsed.failover.clone(),

@@ -55,6 +55,8 @@ pub struct FsHead {
 /// `fs/<fs>/target/<OST0000>`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
+    /// UUID of its own, from its first registration on; a writeconf of the target keeps it.
+    pub id: String,
     /// UUID in the logs, `<svname>_UUID` unless the target brought its own.
     pub uuid: String,
     /// NIDs of the last registration that wrote logs.

@@ -50,7 +50,7 @@ pub(crate) fn target_reg(engine: &mut Engine, id: ReqId, message: &Message, now:
         None
     };
     let mut request =
-        Box::new(Request { info, nids: Vec::new(), mgc_uuid, removed_net: None, entropy: [0; 16] });
+        Box::new(Request { info, nids: Vec::new(), mgc_uuid, removed_net: None, entropy: [[0; 16]; 2] });
     match list {
         _ if request.info.flags & ldd::LARGE_NID == 0 => {
             let count = usize::try_from(request.info.nid_count).unwrap_or(MAX_ARRAY).min(MAX_ARRAY);
