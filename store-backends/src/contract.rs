@@ -9,10 +9,19 @@ use crate::{Snapshot, StoreError, TxnId};
 /// Our own sequence number: the number of commits so far. 0 is the empty store; commit `n` makes it `n`.
 pub type Seq = u64;
 
-/// Most changes, and most guards, of one commit: what every backend can do in one transaction.
-pub const MAX_OPERATIONS: usize = 100;
-/// Most bytes of one commit: keys and values of guards and changes, plus the record.
-pub const MAX_COMMIT_BYTES: usize = 1 << 20;
+/// What a backend takes in one commit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Most changes, and most guards.
+    pub operations: usize,
+    /// Most bytes: keys and values of guards and changes, plus the record.
+    pub bytes: usize,
+}
+
+impl Limits {
+    /// What every backend takes. Batches are cut to this; only a change that cannot be cut may need more.
+    pub const EVERY: Self = Self { operations: 100, bytes: 1 << 20 };
+}
 
 /// A condition on the state *before* the commit, beside the compare of the sequence number.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -132,21 +141,26 @@ pub trait Store: Send + Sync + 'static {
 
     /// For people: which backend and where, e.g. `sqlite /var/lib/mgsd/mgs.db`.
     fn describe(&self) -> String;
+
+    /// What this backend takes in one commit: [`Limits::EVERY`] or more.
+    fn limits(&self) -> Limits {
+        Limits::EVERY
+    }
 }
 
 impl CommitRequest {
-    /// Refuses what no backend will take, so that all backends refuse the same.
+    /// Refuses what a backend with these limits will not take.
     ///
     /// # Errors
     /// [`StoreError::TooLarge`], [`StoreError::InvalidKey`], [`StoreError::BadRecord`]: all
     /// [`StoreError::is_refusal`].
-    pub fn validate(&self) -> Result<(), StoreError> {
+    pub fn validate(&self, limits: Limits) -> Result<(), StoreError> {
         let too_large = |found, limit, unit| Err(StoreError::TooLarge { found, limit, unit });
-        if self.changes.len() > MAX_OPERATIONS {
-            return too_large(self.changes.len(), MAX_OPERATIONS, "changes");
+        if self.changes.len() > limits.operations {
+            return too_large(self.changes.len(), limits.operations, "changes");
         }
-        if self.guards.len() > MAX_OPERATIONS {
-            return too_large(self.guards.len(), MAX_OPERATIONS, "guards");
+        if self.guards.len() > limits.operations {
+            return too_large(self.guards.len(), limits.operations, "guards");
         }
         let mut bytes = self.record.len();
         for guard in &self.guards {
@@ -169,8 +183,8 @@ impl CommitRequest {
             }
             bytes = bytes.saturating_add(key.len()).saturating_add(value);
         }
-        if bytes > MAX_COMMIT_BYTES {
-            return too_large(bytes, MAX_COMMIT_BYTES, "bytes");
+        if bytes > limits.bytes {
+            return too_large(bytes, limits.bytes, "bytes");
         }
         match txn_of_record(&self.record) {
             Ok(txn) if txn == self.txn => Ok(()),

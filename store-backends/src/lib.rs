@@ -21,10 +21,7 @@ mod snapshot;
 pub mod sqlite;
 mod txn;
 
-pub use contract::{
-    Change, CommitOutcome, CommitRequest, Entry, Guard, MAX_COMMIT_BYTES, MAX_OPERATIONS, RangeReply, Seq,
-    Store,
-};
+pub use contract::{Change, CommitOutcome, CommitRequest, Entry, Guard, Limits, RangeReply, Seq, Store};
 pub use error::StoreError;
 pub use snapshot::Snapshot;
 pub use txn::{ParseTxnIdError, TxnId};

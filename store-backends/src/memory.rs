@@ -133,7 +133,7 @@ impl Store for MemoryStore {
     }
 
     async fn commit(&self, req: CommitRequest) -> CommitOutcome {
-        if let Err(refusal) = req.validate() {
+        if let Err(refusal) = req.validate(self.limits()) {
             return CommitOutcome::Unknown(refusal);
         }
         let mut state = self.state();

@@ -2,10 +2,7 @@
 
 use super::{Fresh, delete, keys, must_commit, pairs, put, record, request, run};
 use crate::key::{MAX_KEY_BYTES, commit_key};
-use crate::{
-    Change, CommitOutcome, CommitRequest, Guard, MAX_COMMIT_BYTES, MAX_OPERATIONS, RangeReply, StoreError,
-    TxnId,
-};
+use crate::{Change, CommitOutcome, CommitRequest, Guard, Limits, RangeReply, StoreError, TxnId};
 
 /// Sequence number 0, no key at all.
 pub fn a_new_store_is_empty(factory: impl AsyncFn() -> Fresh) {
@@ -159,11 +156,13 @@ pub fn refusals_change_nothing(factory: impl AsyncFn() -> Fresh) {
         let e = refused(request(1, vec![Guard::Absent("fs/".to_owned())], vec![])).await;
         assert!(matches!(e, StoreError::InvalidKey { .. }), "{e}");
 
-        let e = refused(request(1, vec![], vec![delete("fs/a"); MAX_OPERATIONS + 1])).await;
+        let limits = store.limits();
+        let e = refused(request(1, vec![], vec![delete("fs/a"); limits.operations + 1])).await;
         assert!(matches!(e, StoreError::TooLarge { unit: "changes", .. }), "{e}");
-        let e = refused(request(1, vec![Guard::Absent("fs/b".to_owned()); MAX_OPERATIONS + 1], vec![])).await;
+        let e =
+            refused(request(1, vec![Guard::Absent("fs/b".to_owned()); limits.operations + 1], vec![])).await;
         assert!(matches!(e, StoreError::TooLarge { unit: "guards", .. }), "{e}");
-        let e = refused(request(1, vec![], vec![put("fs/a", vec![0; MAX_COMMIT_BYTES])])).await;
+        let e = refused(request(1, vec![], vec![put("fs/a", vec![0; limits.bytes])])).await;
         assert!(matches!(e, StoreError::TooLarge { unit: "bytes", .. }), "{e}");
 
         let other = TxnId(u128::MAX);
@@ -179,12 +178,14 @@ pub fn refusals_change_nothing(factory: impl AsyncFn() -> Fresh) {
 pub fn the_largest_commit_is_taken(factory: impl AsyncFn() -> Fresh) {
     run(async {
         let Fresh { store, keep: _keep } = factory().await;
-        let key = |i| format!("llog/testfs-OST{i:04x}/{}", "0".repeat(16));
-        let guards = (0..MAX_OPERATIONS).map(|i| Guard::Absent(key(i))).collect();
-        let empty = (0..MAX_OPERATIONS).map(|i| Change::Put(key(i), vec![])).collect();
+        let limits = store.limits();
+        assert!(limits.operations >= Limits::EVERY.operations && limits.bytes >= Limits::EVERY.bytes);
+        let key = |i| format!("llog/testfs-OST{i:08x}/{}", "0".repeat(16));
+        let guards = (0..limits.operations).map(|i| Guard::Absent(key(i))).collect();
+        let empty = (0..limits.operations).map(|i| Change::Put(key(i), vec![])).collect();
         let mut request = request(0, guards, empty);
-        let keys_bytes = 2 * MAX_OPERATIONS * key(0).len();
-        let each = (MAX_COMMIT_BYTES - request.record.len() - keys_bytes) / MAX_OPERATIONS;
+        let keys_bytes = 2 * limits.operations * key(0).len();
+        let each = (limits.bytes - request.record.len() - keys_bytes) / limits.operations;
         for change in &mut request.changes {
             if let Change::Put(_, value) = change {
                 value.resize(each, 0xa5);
@@ -192,7 +193,7 @@ pub fn the_largest_commit_is_taken(factory: impl AsyncFn() -> Fresh) {
         }
         assert_eq!(store.commit(request).await, CommitOutcome::Committed(1));
         let found = store.range("llog/").await.unwrap().entries;
-        assert_eq!(found.len(), MAX_OPERATIONS);
+        assert_eq!(found.len(), limits.operations);
         assert!(found.iter().all(|e| e.value.len() == each && e.value.iter().all(|b| *b == 0xa5)));
     });
 }

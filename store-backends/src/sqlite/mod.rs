@@ -36,10 +36,14 @@ use self::failure::{closed, describe};
 pub use self::format::{APPLICATION_ID, supported};
 use self::lock::DirLock;
 use self::worker::Worker;
-use crate::{CommitOutcome, CommitRequest, RangeReply, Seq, Snapshot, Store, StoreError};
+use crate::{CommitOutcome, CommitRequest, Limits, RangeReply, Seq, Snapshot, Store, StoreError};
 
 /// Name of the database in the data directory.
 pub const DB_FILE: &str = "mgs.db";
+
+/// One transaction of one process: enough for a writeconf of the largest file system (4,600 OSTs and 16 MDTs: about
+/// 110,000 changes).
+const LIMITS: Limits = Limits { operations: 200_000, bytes: 64 << 20 };
 
 /// A store in `dir/mgs.db`. See the [module](self).
 pub struct SqliteStore {
@@ -181,7 +185,7 @@ impl Store for SqliteStore {
     }
 
     async fn commit(&self, req: CommitRequest) -> CommitOutcome {
-        if let Err(refusal) = req.validate() {
+        if let Err(refusal) = req.validate(LIMITS) {
             return CommitOutcome::Unknown(refusal);
         }
         let write = move |db: &mut Db| {
@@ -213,5 +217,9 @@ impl Store for SqliteStore {
 
     fn describe(&self) -> String {
         describe(&self.path)
+    }
+
+    fn limits(&self) -> Limits {
+        LIMITS
     }
 }
