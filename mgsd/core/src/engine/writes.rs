@@ -110,6 +110,7 @@ impl Engine {
         let mut answers = Vec::new();
         let mut confirmed = Vec::new();
         let mut ordinal = 0;
+        let mut taken = Vec::new();
         for _ in 0..BATCH {
             let Some(write) = self.writes.queue.pop_front() else { break };
             let mut tx = Tx::new(&self.next, seq, ordinal, now.wall, self.actor(&write));
@@ -124,10 +125,12 @@ impl Engine {
                 }
                 Ok((verdict, finished)) => {
                     if let Err(error) = apply(&mut self.next, &finished.changes) {
-                        // The plan does not survive its own reading: throw the batch's effects away.
+                        // The plan does not survive its own reading: without it, the batch is planned again.
                         self.event(Event::Bug { what: error.to_string() });
                         self.next = self.view.clone();
-                        return self.refuse(&write, &error, now);
+                        self.refuse(&write, &error, now);
+                        taken.into_iter().rev().for_each(|w| self.writes.queue.push_front(w));
+                        return self.plan(now);
                     }
                     all.changes.extend(finished.changes);
                     all.touched.extend(finished.touched);
@@ -144,6 +147,7 @@ impl Engine {
                     }
                 }
             }
+            taken.push(write);
         }
         let flight = Flight { changes: all.changes, touched: all.touched, confirmed, answers };
         if flight.changes.is_empty() {

@@ -6,6 +6,7 @@ use lustre_peer::{ClientOptions, HostConfig, PeerHost, TargetKind, TargetOptions
 use print::Printer;
 use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
+use tokio::sync::oneshot;
 use wire::Nid;
 
 /// Plays an unmodified Lustre node (release 2.17.57) towards an MGS: mounts a target or a client, stays up, pings, and
@@ -112,13 +113,17 @@ impl Running {
             Mount::Target(options) => options.svname(),
             Mount::Client(options) => options.name(),
         };
-        let printer = tokio::spawn(Printer::new(&mounted).run(host.events()));
+        let (tell, shown) = oneshot::channel();
+        let printer = tokio::spawn(Printer::new(&mounted).run(host.events(), tell));
         let result = match mount {
             Mount::Target(options) => host.mount_target(options).await,
             Mount::Client(options) => host.mount_client_with(options).await,
         };
         match result {
-            Ok(_) => Ok(Self { host, mounted, printer }),
+            Ok(_) => {
+                let _printed = shown.await;
+                Ok(Self { host, mounted, printer })
+            }
             Err(error) => Err(error.to_string()),
         }
     }

@@ -2,6 +2,7 @@
 use lustre_peer::Event;
 use std::collections::BTreeMap;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::sync::oneshot;
 use wire::ldlm::ConfigKind;
 
 /// Prints what happens on one node.
@@ -20,14 +21,18 @@ impl Printer {
         Self { node: short(mounted).to_owned(), before: String::new(), registered: BTreeMap::new() }
     }
 
-    /// Prints until the node is gone.
-    pub(crate) async fn run(mut self, mut events: Receiver<Event>) {
+    /// Prints until the node is gone; tells when it has said that the mount is there.
+    pub(crate) async fn run(mut self, mut events: Receiver<Event>, shown: oneshot::Sender<()>) {
+        let mut shown = Some(shown);
         loop {
             match events.recv().await {
                 Ok(event) => {
                     if let Some(line) = self.line(&event).filter(|l| *l != self.before) {
                         println!("{line}");
                         self.before = line;
+                    }
+                    if let Some(shown) = shown.take_if(|_| matches!(event, Event::Mounted { .. })) {
+                        let _gone = shown.send(());
                     }
                 }
                 Err(RecvError::Lagged(n)) => println!("({n} events not shown)"),
