@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use lustre_peer::host::{HostConfig, PeerError, PeerHost};
-use lustre_peer::node::{Event, TargetKind, TargetOptions, Violation};
+use lustre_peer::node::{Event, TargetKind, TargetOptions};
 use mgs_core::model::view::View;
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -89,8 +89,6 @@ async fn server(number: u32, mgs: SocketAddr, next: Arc<AtomicU32>, said: mpsc::
         loop {
             match events.recv().await {
                 Ok(Event::Registered { index, .. }) => drop(said.send(Ok(index))),
-                // The node's clock is fast: it may have given up on a request that is answered in good time.
-                Ok(Event::Violation(Violation::UnmatchedReply { .. })) => {}
                 Ok(Event::Violation(what)) => drop(said.send(Err(format!("mgsd broke a rule: {what:?}")))),
                 Ok(_) => {}
                 Err(RecvError::Lagged(n)) => drop(said.send(Err(format!("{n} events were missed")))),

@@ -23,8 +23,8 @@ const NET_LATENCY: u64 = 4;
 const XID_STEP: u64 = 128;
 /// `pb_timeout` and `pb_service_time` of a connect.
 const CONNECT_TIMEOUT: (u32, u32) = (5, 4);
-/// Match bits remembered of requests that are over.
-const RETIRED: usize = 256;
+/// Match bits remembered of requests that are over: a daemon that stood still answers all attempts at once.
+const RETIRED: usize = 4096;
 /// How long most requests wait for a connection.
 pub(crate) const CONNECT_WAIT: Duration = Duration::from_secs(35);
 
