@@ -1,0 +1,4 @@
+//! Lustre parameters.
+mod automaton;
+pub mod entry;
+pub mod version;
