@@ -4,16 +4,17 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::header::{ACCEPT, CONTENT_TYPE, HOST};
-use hyper::{Request, StatusCode};
+use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
 use crate::{
-    Address, BadAddress, ClientExport, Decision, FileSystem, List, Log, LogRecord, PROBLEM_CONTENT_TYPE,
-    Problem, Status, Target,
+    Address, BadAddress, Change, ClientExport, Decision, FileSystem, List, Log, LogRecord,
+    PROBLEM_CONTENT_TYPE, Problem, RecoverySwitch, Status, Target,
 };
 
 /// Longest answer that is read, bytes. The largest config log that sites have is a hundred times smaller.
@@ -117,6 +118,15 @@ impl Client {
         self.json(&format!("/v1/fs/{}", segment(name))).await
     }
 
+    /// Imperative recovery of a file system on or off.
+    ///
+    /// # Errors
+    /// Like every call: [`Error`].
+    pub async fn fs_recovery(&self, name: &str, to: RecoverySwitch, dry_run: bool) -> Result<Change, Error> {
+        let path = format!("/v1/fs/{}/recovery", segment(name));
+        self.change(Method::PUT, &path, &to, dry_run).await
+    }
+
     /// All targets, or those of one file system.
     ///
     /// # Errors
@@ -188,14 +198,39 @@ impl Client {
         self.json(&format!("/v1/why/{}", segment(subject))).await
     }
 
+    /// Asks for a change; with `dry_run`, what it would do. The methods of the nouns call it.
+    async fn change<T: Serialize>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &T,
+        dry_run: bool,
+    ) -> Result<Change, Error> {
+        let body = serde_json::to_vec(body).map_err(|error| self.foreign(path, error.to_string()))?;
+        let mark = if path.contains('?') { '&' } else { '?' };
+        let path = if dry_run { format!("{path}{mark}dry_run=true") } else { path.to_owned() };
+        let answer = self.send(method, &path, "application/json", body.into()).await?;
+        serde_json::from_slice(&answer).map_err(|error| self.foreign(&path, error.to_string()))
+    }
+
     async fn json<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
         let body = self.get(path, "application/json").await?;
         serde_json::from_slice(&body).map_err(|error| self.foreign(path, error.to_string()))
     }
 
     async fn get(&self, path: &str, accept: &'static str) -> Result<Bytes, Error> {
+        self.send(Method::GET, path, accept, Bytes::new()).await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        accept: &'static str,
+        body: Bytes,
+    ) -> Result<Bytes, Error> {
         let stream = self.dial().await?;
-        match tokio::time::timeout(TIMEOUT, self.exchange(stream, path, accept)).await {
+        match tokio::time::timeout(TIMEOUT, self.exchange(stream, method, path, accept, body)).await {
             Ok(answer) => answer,
             Err(_) => Err(self.unknown(format!("no answer within {} s", TIMEOUT.as_secs()))),
         }
@@ -207,16 +242,24 @@ impl Client {
             .map_err(|source| Error::Unreachable { address: self.address.clone(), source })
     }
 
-    async fn exchange(&self, stream: UnixStream, path: &str, accept: &'static str) -> Result<Bytes, Error> {
+    async fn exchange(
+        &self,
+        stream: UnixStream,
+        method: Method,
+        path: &str,
+        accept: &'static str,
+        body: Bytes,
+    ) -> Result<Bytes, Error> {
         let (mut sender, connection) =
-            hyper::client::conn::http1::handshake::<_, Empty<Bytes>>(TokioIo::new(stream))
+            hyper::client::conn::http1::handshake::<_, Full<Bytes>>(TokioIo::new(stream))
                 .await
                 .map_err(|error| self.unknown(error.to_string()))?;
-        let request = Request::get(path)
-            .header(HOST, "mgsd")
-            .header(ACCEPT, accept)
-            .body(Empty::new())
-            .map_err(|error| self.foreign(path, error.to_string()))?;
+        let mut request =
+            Request::builder().method(method).uri(path).header(HOST, "mgsd").header(ACCEPT, accept);
+        if !body.is_empty() {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
+        let request = request.body(Full::new(body)).map_err(|error| self.foreign(path, error.to_string()))?;
 
         // The connection is driven beside the call and ends with it: a call that is dropped leaves nothing behind.
         let answer = async {

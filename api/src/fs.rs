@@ -18,10 +18,22 @@ pub struct FileSystem {
     pub nidtbl_version: u64,
     /// Imperative-recovery state.
     pub ir_state: IrState,
+    /// Seconds in that state, as far as this daemon knows.
+    pub ir_since: u64,
+    /// Connected readers that cannot be notified: with one, the state is partial.
+    pub nonir_clients: u64,
     /// Number of targets.
     pub target_count: u64,
     /// Step of the newest marker in the logs (`gen` of `mgs.MGS.live.FS`).
     pub generation: u32,
+}
+
+/// Switch of imperative recovery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecoverySwitch {
+    /// On, or off: the table is kept, nobody is told of its changes.
+    pub enabled: bool,
 }
 
 /// Imperative-recovery state of a file system; the words of `mgs.MGS.live.FS`.

@@ -13,6 +13,7 @@
 //! ```
 
 mod address;
+mod change;
 mod client;
 mod client_export;
 mod decision;
@@ -25,10 +26,11 @@ mod target;
 mod time;
 
 pub use address::{Address, BadAddress, DEFAULT_ADDRESS};
+pub use change::{Change, LogChange};
 pub use client::{Client, Error};
 pub use client_export::{ClientExport, ClientKind, LocksHeld};
 pub use decision::Decision;
-pub use fs::{FileSystem, IrState};
+pub use fs::{FileSystem, IrState, RecoverySwitch};
 pub use list::List;
 pub use log::{LOG_INDEX_BUDGET, Log, LogRecord, Marker};
 pub use problem::{PROBLEM_CONTENT_TYPE, Problem, ProblemKind};

@@ -1,8 +1,9 @@
 //! `mgsctl fs`.
 
 use clap::Subcommand;
-use mgs_api::{Client, FileSystem, List};
+use mgs_api::{Client, FileSystem, List, RecoverySwitch};
 
+use crate::change::{self, How};
 use crate::exit::Failure;
 use crate::output::Output;
 use crate::table::{Fields, Table};
@@ -16,6 +17,24 @@ pub(crate) enum Command {
         /// Its Lustre fsname
         name: String,
     },
+    /// Switches imperative recovery of a file system
+    Recovery {
+        /// Its Lustre fsname
+        name: String,
+        /// Off: the NID table is kept, nobody is told of its changes
+        state: Switch,
+        #[command(flatten)]
+        how: How,
+    },
+}
+
+/// A switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Switch {
+    /// On
+    On,
+    /// Off
+    Off,
 }
 
 impl Command {
@@ -23,6 +42,10 @@ impl Command {
         match self {
             Command::List => out.document(&api.fs_list().await?, list),
             Command::Show { name } => out.document(&api.fs(&name).await?, show),
+            Command::Recovery { name, state, how } => {
+                let to = RecoverySwitch { enabled: state == Switch::On };
+                out.document(&api.fs_recovery(&name, to, how.dry_run).await?, change::show)
+            }
         }
     }
 }
@@ -50,6 +73,8 @@ fn show(fs: &FileSystem) -> String {
     fields.add("created", fs.created);
     fields.add("targets", fs.target_count);
     fields.add("imperative recovery", fs.ir_state);
+    fields.add("in that state", format!("{} s", fs.ir_since));
+    fields.add("clients without it", fs.nonir_clients);
     fields.add("nidtbl version", fs.nidtbl_version);
     fields.add("generation", fs.generation);
     fields.render()

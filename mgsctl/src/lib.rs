@@ -3,6 +3,7 @@
 //!
 //! Exit codes: 0 done · 1 refused or failed, one line on stderr · 2 usage · 3 daemon unreachable or outcome unknown.
 
+mod change;
 mod cli;
 mod client;
 mod exit;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
-use mgsd::http::{LogFile, Mgs, UnixApi, router};
+use mgsd::http::{LogFile, Mgs, Order, UnixApi, router};
 use tokio::runtime::Runtime;
 
 mod exits;

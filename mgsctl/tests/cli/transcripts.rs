@@ -37,6 +37,8 @@ fn fs() {
             "fs show testfs --output json",
             "fs show testfs --output yaml",
             "fs show tesfs",
+            "fs recovery testfs off",
+            "fs recovery testfs on --dry-run --output yaml",
         ],
     );
 }

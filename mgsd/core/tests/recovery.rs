@@ -6,6 +6,7 @@ mod targets;
 
 use harness::{ASKED, Mgs, connect_body, connect_request, encode, nid};
 use mgs_core::Errno;
+use mgs_core::model::command::{Command, fs};
 use mgs_core::model::recovery::IrState;
 use std::time::Duration;
 use targets::{Node, mdt, ost, register};
@@ -202,17 +203,16 @@ fn states_and_how_long_they_last() {
     mgs.advance(Duration::from_secs(5));
     assert_eq!(status(&mgs), (IrState::Full, 5, 0));
     // Switched off: the table changes, nobody is told, and so no target relies on it. A restart knows.
-    mgs.engine.switch_recovery("testfs", true, mgs.now).unwrap();
-    mgs.drain();
+    let switch = |fs: &str, off| Command::Fs(fs::Command::Recovery { fs: fs.to_owned(), off });
+    mgs.order(switch("testfs", true)).unwrap();
     let at = version(&mgs);
     assert!(!capable(&mut mgs, 5));
     assert_eq!((status(&mgs).0, version(&mgs)), (IrState::Disabled, at + 1));
     let again = mgs.restarted();
     assert_eq!(again.engine.ir_state("testfs", again.now), IrState::Disabled);
-    mgs.engine.switch_recovery("testfs", false, mgs.now).unwrap();
-    mgs.drain();
+    mgs.order(switch("testfs", false)).unwrap();
     assert_eq!(status(&mgs).0, IrState::Full);
-    assert_eq!(mgs.engine.switch_recovery("nofs", true, mgs.now).unwrap_err().errno(), Errno::ENOENT);
+    assert_eq!(mgs.order(switch("nofs", true)).unwrap_err().errno(), Errno::ENOENT);
 }
 
 #[test]

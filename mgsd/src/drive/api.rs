@@ -2,20 +2,21 @@
 
 use super::Handle;
 use super::observe::Observer;
-use crate::http::{LogFile, Mgs};
+use crate::http::{LogFile, Mgs, Order};
 use async_trait::async_trait;
 use bytes::Bytes;
 use mgs_api::{
-    ClientExport, ClientKind, Decision, FileSystem, IrState, List, LocksHeld, Log, Param, Problem,
-    ProblemKind, Registered, Status, StoreInfo, Target, TargetKind, TargetState, Time,
+    Change, ClientExport, ClientKind, Decision, FileSystem, IrState, List, LocksHeld, Log, LogChange, Param,
+    Problem, ProblemKind, Registered, Status, StoreInfo, Target, TargetKind, TargetState, Time,
 };
-use mgs_core::Now;
 use mgs_core::engine::Engine;
 use mgs_core::export::Export;
+use mgs_core::model::command::Done;
 use mgs_core::model::logs::LogEntry;
 use mgs_core::model::names::{TargetId, log_base};
 use mgs_core::model::view::Fs;
 use mgs_core::model::{self, Resource, params, recovery};
+use mgs_core::{Errno, Error, Now};
 use std::collections::BTreeMap;
 use wire::ptlrpc::connect_flags as cf;
 
@@ -48,12 +49,15 @@ fn ir_state(engine: &Engine, fs: &str, now: Now) -> IrState {
 }
 
 fn fs_of(engine: &Engine, name: &str, fs: &Fs, now: Now) -> FileSystem {
+    let ir = engine.ir_status(name, now);
     FileSystem {
         name: name.to_owned(),
         uuid: fs.head.uuid.clone(),
         created: time(fs.head.created),
         nidtbl_version: fs.head.nidtbl_version,
         ir_state: ir_state(engine, name, now),
+        ir_since: ir.since.as_secs(),
+        nonir_clients: ir.nonir_clients as u64,
         target_count: fs.targets.len() as u64,
         generation: fs.head.generation,
     }
@@ -291,6 +295,18 @@ impl Mgs for Handle {
         .await
     }
 
+    async fn change(&self, order: Order) -> Result<Change, Problem> {
+        let dry_run = order.dry_run;
+        match self.order(order).await {
+            Some(Ok(done)) => Ok(change(*done, dry_run)),
+            Some(Err(error)) => Err(problem(&error)),
+            None => {
+                Err(Problem::new(ProblemKind::Timeout, "mgsd", "stopped meanwhile; the outcome is unknown")
+                    .hint("see 'mgsctl audit list' when it runs again"))
+            }
+        }
+    }
+
     async fn why(&self, subject: &str) -> Result<List<Decision>, Problem> {
         let subject = subject.to_owned();
         self.observed(move |engine, _, observer| {
@@ -301,8 +317,44 @@ impl Mgs for Handle {
     }
 }
 
+fn change(done: Done, dry_run: bool) -> Change {
+    let events = done.events.iter().filter_map(|event| serde_json::to_value(event).ok());
+    let logs = done.logs.into_iter().map(|log| LogChange {
+        log: log.log,
+        erased: log.erased,
+        edited: log.edited,
+        appended: log.appended,
+    });
+    Change {
+        seq: done.seq,
+        dry_run,
+        events: events.collect(),
+        notified: done.notified.iter().map(ToString::to_string).collect(),
+        logs: logs.collect(),
+    }
+}
+
+/// An error of the core as the API says no.
+fn problem(error: &Error) -> Problem {
+    let of = |kind| Problem::new(kind, "change", error.to_string());
+    match error {
+        Error::Refused { object, what, hint, errno } => {
+            let kind = match *errno {
+                Errno::ENOENT | Errno::ENODEV => ProblemKind::UnknownName,
+                _ => ProblemKind::Refused,
+            };
+            Problem::new(kind, object.clone(), what.clone()).hint(hint.clone())
+        }
+        Error::Malformed(_) => of(ProblemKind::Malformed),
+        Error::PeerMisbehaved { .. } | Error::Unsupported { .. } => of(ProblemKind::Refused),
+        Error::NotNow { .. } => of(ProblemKind::NotNow),
+        Error::Storage { .. } => of(ProblemKind::Storage),
+        Error::Bug { .. } => of(ProblemKind::Bug),
+    }
+}
+
 fn decision(d: crate::recorder::Decision) -> Decision {
-    let errno = mgs_core::Errno::from_status(d.status).and_then(mgs_core::Errno::name);
+    let errno = Errno::from_status(d.status).and_then(Errno::name);
     Decision {
         time: time(d.time),
         nid: d.nid.to_string(),

@@ -11,8 +11,9 @@ pub use api::Identity;
 
 use lnet_proxy::link::FrameLink;
 use mgs_core::Now;
-use mgs_core::engine::{CommitResult, Config, Engine, Input, LinkId, Output};
+use mgs_core::engine::{CommitResult, Config, Engine, Input, LinkId, Output, Ticket};
 use mgs_core::model::View;
+use mgs_core::model::command::{Done, Order};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -38,6 +39,7 @@ enum Message {
     Lost(String),
     Barrier(Option<u64>),
     Ask(Question),
+    Order(Box<Order>, oneshot::Sender<Result<Box<Done>, mgs_core::Error>>),
 }
 
 /// Why the driver ended.
@@ -74,6 +76,8 @@ pub struct Driver {
     daemon: String,
     created: watch::Sender<Option<String>>,
     observer: observe::Observer,
+    orders: HashMap<Ticket, oneshot::Sender<Result<Box<Done>, mgs_core::Error>>>,
+    tickets: u64,
 }
 
 /// Loads the store and makes the engine.
@@ -107,6 +111,8 @@ pub async fn start(
         daemon,
         created: made,
         observer: observe::Observer::default(),
+        orders: HashMap::new(),
+        tickets: 0,
     };
     Ok((driver, Handle { tx, links: Arc::default(), identity: Arc::new(identity), created }))
 }
@@ -156,6 +162,13 @@ impl Handle {
             Ok(uuid) => uuid.clone().unwrap_or_default(),
             Err(_) => String::new(),
         }
+    }
+
+    /// Has an order carried out. `None` when the daemon is stopping: the outcome is in the commits.
+    async fn order(&self, order: Order) -> Option<Result<Box<Done>, mgs_core::Error>> {
+        let (tx, rx) = oneshot::channel();
+        self.tx.send(Message::Order(Box::new(order), tx)).await.ok()?;
+        rx.await.ok()
     }
 
     /// Asks the engine, between two of its inputs. `None` when the daemon is stopping.
@@ -219,6 +232,11 @@ impl Driver {
             Message::Committed(result) => self.engine.handle(Input::Committed(result), now),
             Message::Barrier(seq) => self.engine.handle(Input::Barrier(seq), now),
             Message::Ask(question) => question(&self.engine, now, &self.observer),
+            Message::Order(order, answer) => {
+                self.tickets += 1;
+                self.orders.insert(Ticket(self.tickets), answer);
+                self.engine.handle(Input::Order(Ticket(self.tickets), order), now);
+            }
             Message::Lost(_) => {}
         }
     }
@@ -261,6 +279,10 @@ impl Driver {
                 }
                 Output::Commit { base, txn, changes, record } => {
                     store::commit(Arc::clone(&self.store), self.tx.clone(), base, txn, changes, record);
+                }
+                Output::Done(ticket, done) => {
+                    // Who asked may have gone; the change stays.
+                    let _ = self.orders.remove(&ticket).map(|answer| answer.send(done));
                 }
                 Output::Barrier => store::barrier(Arc::clone(&self.store), self.tx.clone()),
             }

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use mgs_api::{
-    ClientExport, ClientKind, Decision, FileSystem, IrState, List, LocksHeld, Log, Param, Problem,
-    ProblemKind, Registered, Status, StoreInfo, Target, TargetKind, TargetState, Time,
+    Change, ClientExport, ClientKind, Decision, FileSystem, IrState, List, LocksHeld, Log, LogChange, Param,
+    Problem, ProblemKind, Registered, Status, StoreInfo, Target, TargetKind, TargetState, Time,
 };
 use tokio::sync::Notify;
 
-use super::{LogFile, Mgs};
+use super::{LogFile, Mgs, Order};
 
 /// `CONFIGS/testfs-client` of a kernel MGS; origin: vectors/README.md.
 pub(crate) const CLIENT_LOG: &[u8] =
@@ -102,6 +102,24 @@ impl Mgs for Fake {
         }
     }
 
+    /// Shows the order that it got.
+    async fn change(&self, order: Order) -> Result<Change, Problem> {
+        assert!(order.actor.strip_prefix("uid:").is_some_and(|uid| uid.parse::<u32>().is_ok()));
+        let log = LogChange {
+            log: "testfs-client".to_owned(),
+            erased: false,
+            edited: vec![7],
+            appended: texts(&["- { index: 56, event: marker, flags: 0x01 }"]),
+        };
+        Ok(Change {
+            seq: (!order.dry_run).then_some(SEQ + 1),
+            dry_run: order.dry_run,
+            events: vec![serde_json::json!({ "event": format!("{:?}", order.command) })],
+            notified: texts(&["testfs/config"]),
+            logs: vec![log],
+        })
+    }
+
     async fn why(&self, subject: &str) -> Result<List<Decision>, Problem> {
         Ok(all(decisions().into_iter().filter(|d| d.object == subject || d.nid == subject).collect()))
     }
@@ -156,6 +174,8 @@ fn file_systems() -> Vec<FileSystem> {
         created: at(100),
         nidtbl_version,
         ir_state,
+        ir_since: 3600,
+        nonir_clients: 0,
         target_count,
         generation,
     };

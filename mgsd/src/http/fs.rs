@@ -2,9 +2,10 @@
 
 use axum::Json;
 use axum::extract::State;
-use mgs_api::{FileSystem, List, Problem};
+use mgs_api::{Change, FileSystem, List, Problem, RecoverySwitch};
+use mgs_core::model::command::fs::Command;
 
-use super::answer::{Answer, Name, Shared};
+use super::answer::{Answer, Document, Name, Ordered, Shared};
 
 /// All file systems.
 #[utoipa::path(get, path = "/v1/fs", tag = "fs", operation_id = "fs_list", responses(
@@ -24,4 +25,24 @@ pub(super) async fn list(State(mgs): State<Shared>) -> Answer<List<FileSystem>> 
 ))]
 pub(super) async fn show(State(mgs): State<Shared>, Name(name): Name) -> Answer<FileSystem> {
     Ok(Json(mgs.fs(&name).await?))
+}
+
+/// Imperative recovery on or off.
+#[utoipa::path(put, path = "/v1/fs/{name}/recovery", tag = "fs", operation_id = "fs_recovery",
+    request_body = RecoverySwitch,
+    params(
+        ("name" = String, Path, description = "the Lustre fsname"),
+        ("dry_run" = Option<bool>, Query, description = "say what would be done, change nothing"),
+    ),
+    responses(
+        (status = 200, description = "what was done", body = Change),
+        (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn recovery(
+    State(mgs): State<Shared>,
+    Name(fs): Name,
+    by: Ordered,
+    Document(to): Document<RecoverySwitch>,
+) -> Answer<Change> {
+    by.change(&mgs, Command::Recovery { fs, off: !to.enabled }).await
 }

@@ -1,8 +1,10 @@
 //! What the API asks the daemon.
 
+pub use mgs_core::model::command::{Command, Order};
+
 use async_trait::async_trait;
 use bytes::Bytes;
-use mgs_api::{ClientExport, Decision, FileSystem, List, Log, Problem, Status, Target};
+use mgs_api::{Change, ClientExport, Decision, FileSystem, List, Log, Problem, Status, Target};
 
 /// The daemon, as the HTTP handlers see it.
 ///
@@ -40,6 +42,9 @@ pub trait Mgs: Send + Sync + 'static {
 
     /// What was decided on a node, a target or a log; oldest first, empty when nothing is known.
     async fn why(&self, subject: &str) -> Result<List<Decision>, Problem>;
+
+    /// Makes a change, or says what it would do. Answered when it is durable and its notifications are on their way.
+    async fn change(&self, order: Order) -> Result<Change, Problem>;
 }
 
 /// A log as Lustre nodes read it.

@@ -23,7 +23,7 @@ mod why;
 #[cfg(test)]
 mod tests;
 
-pub use mgs::{LogFile, Mgs};
+pub use mgs::{Command, LogFile, Mgs, Order};
 pub use openapi::document;
 pub use router::router;
 pub use serve::{BindError, UnixApi, serve_unix};

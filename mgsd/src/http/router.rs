@@ -15,8 +15,8 @@ use utoipa_axum::routes;
 use super::answer::{Refusal, Shared};
 use super::{Mgs, client, fs, log, openapi, status, target, why};
 
-/// Largest body of a request, bytes. No request of today has one.
-const BODY_MAX: usize = 64 << 10;
+/// Largest body of a request, bytes.
+const BODY_MAX: usize = 1 << 20;
 
 /// How long a handler may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -38,6 +38,7 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(status::show))
         .routes(routes!(fs::list))
         .routes(routes!(fs::show))
+        .routes(routes!(fs::recovery))
         .routes(routes!(target::list))
         .routes(routes!(target::show))
         .routes(routes!(client::list))
@@ -72,5 +73,7 @@ async fn unknown_route(request: Request) -> Refusal {
 
 async fn unknown_method(request: Request) -> Refusal {
     let object = format!("{} {:?}", request.method(), request.uri().path());
-    Problem::new(ProblemKind::Method, object, "the path does not take this method").allowed("GET").into()
+    Problem::new(ProblemKind::Method, object, "the path does not take this method")
+        .hint("GET /v1/openapi.json lists the methods of every path")
+        .into()
 }

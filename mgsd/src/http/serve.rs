@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+
+use super::answer::Caller;
 
 /// Owner and group may talk to the daemon, others may not.
 const SOCKET_MODE: u32 = 0o660;
@@ -148,7 +150,8 @@ impl UnixApi {
                 }
                 (place, accepted) = accepted => match accepted {
                     Ok((stream, _)) => {
-                        let router = router.clone();
+                        let uid = stream.peer_cred().ok().map(|peer| peer.uid());
+                        let router = router.clone().layer(Extension(Caller(uid)));
                         connections.spawn(async move {
                             one_request(stream, router).await;
                             drop(place);

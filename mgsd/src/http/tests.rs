@@ -10,7 +10,7 @@ use tokio::net::UnixStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::{LogFile, Mgs, UnixApi, router};
+use super::{LogFile, Mgs, Order, UnixApi, router};
 
 mod description;
 #[path = "fake.rs"]

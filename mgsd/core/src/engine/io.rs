@@ -1,6 +1,8 @@
 //! What goes into the engine and what comes out.
 
 use crate::Errno;
+use crate::error::Error;
+use crate::model::command::{Done, Order};
 use crate::model::tx::Changes;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,6 +12,10 @@ use wire::relay::Frame;
 /// A proxy, as the driver numbers its links.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LinkId(pub u32);
+
+/// An order, as the driver numbers them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ticket(pub u64);
 
 /// Settings that the engine needs.
 #[derive(Clone, Debug)]
@@ -33,6 +39,8 @@ pub enum Input {
     LinkDown(LinkId),
     /// The store's answer to [`Output::Commit`].
     Committed(CommitResult),
+    /// Somebody asks for a change; answered by [`Output::Done`] once it is durable.
+    Order(Ticket, Box<Order>),
     /// The store's answer to [`Output::Barrier`]: the commit it is at, or `None` when it could not say.
     Barrier(Option<u64>),
 }
@@ -67,6 +75,8 @@ pub enum Output {
         /// Value of `commit/<base + 1>`.
         record: Vec<u8>,
     },
+    /// The answer to an order.
+    Done(Ticket, Result<Box<Done>, Error>),
     /// Ask the store for a linearizable sequence number. One is in flight at a time.
     Barrier,
 }

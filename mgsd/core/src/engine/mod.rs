@@ -9,7 +9,7 @@ mod request;
 mod service;
 mod writes;
 
-pub use io::{CommitResult, Config, Counters, Event, Input, LinkId, Output};
+pub use io::{CommitResult, Config, Counters, Event, Input, LinkId, Output, Ticket};
 pub use recovery::IrStatus;
 pub(crate) use request::{Answer, ReqId, Request, Step};
 
@@ -104,6 +104,7 @@ impl Engine {
         match input {
             Input::Relay(link, frame) => self.relay(link, frame, now),
             Input::LinkDown(link) => self.peers.retain(|(l, _), _| *l != link),
+            Input::Order(ticket, order) => self.queue_order(ticket, order, now),
             Input::Committed(result) => self.committed(result, now),
             Input::Barrier(seq) => self.barrier_done(seq, now),
         }

@@ -2,8 +2,6 @@
 //! and in which state each file system is (mgs/06).
 
 use super::Engine;
-use crate::Errno;
-use crate::error::Error;
 use crate::export::Export;
 use crate::model::recovery::IrState;
 use crate::model::{TargetId, View};
@@ -100,20 +98,6 @@ impl Engine {
             () => (IrState::Full, changed),
         };
         IrStatus { state, since: now.mono.saturating_sub(from), nonir_clients }
-    }
-
-    /// Switches imperative recovery of a file system off or on again; stored.
-    ///
-    /// # Errors
-    /// There is no such file system.
-    pub fn switch_recovery(&mut self, fs: &str, off: bool, now: Now) -> Result<(), Error> {
-        if !self.view.fs.contains_key(fs) {
-            let what = format!("file system '{}'", fs.escape_default());
-            return Err(Error::refused(what, Errno::ENOENT, "is not known", "see 'mgsctl fs list'"));
-        }
-        self.recovery.mixed(fs, now);
-        self.queue_switch(fs.to_owned(), off, now);
-        Ok(())
     }
 
     /// An MGC has connected from this address: the targets that were announced with it are served again.

@@ -1,11 +1,12 @@
 //! Write and apply. While a commit is in flight requests queue; then they are planned one after the other on the
 //! view to come and committed as one. Replies wait until it is durable.
 
-use super::{Answer, CommitResult, Engine, Event, Output, ReqId};
+use super::{Answer, CommitResult, Engine, Event, Output, ReqId, Ticket};
 use crate::Errno;
 use crate::error::Error;
 use crate::lint;
 use crate::locks::Lock;
+use crate::model::command::{Done, Order};
 use crate::model::commit::{CommitRecord, EventKind};
 use crate::model::keys::Key;
 use crate::model::logs::LogEntry;
@@ -35,8 +36,8 @@ enum Write {
     Ready(ReqId, Box<registration::Request>),
     /// A target that a reader did not hear of is back.
     Confirm(String, TargetId),
-    /// Imperative recovery on or off.
-    Switch(String, bool),
+    /// What somebody asks for.
+    Order(Ticket, Box<Order>),
 }
 
 /// Queue and the commit in flight.
@@ -53,14 +54,22 @@ struct Flight {
     touched: BTreeSet<Resource>,
     /// Entries of NID tables that are served from then on.
     confirmed: Vec<(String, TargetId)>,
-    answers: Vec<(ReqId, Answer, Option<Event>)>,
+    answers: Vec<Reply>,
 }
 
-/// An answer, a line for the log, and what is known to run.
+/// To whom it may concern.
+#[derive(Debug)]
+enum Reply {
+    /// A node, with a line for the log.
+    Peer(ReqId, Answer, Option<Event>),
+    /// Who gave the order.
+    Order(Ticket, Result<Box<Done>, Error>),
+}
+
+/// An answer, and what is known to run.
 #[derive(Default)]
 struct Verdict {
-    answer: Option<(ReqId, Answer)>,
-    event: Option<Event>,
+    reply: Option<Reply>,
     confirmed: Option<(String, TargetId)>,
 }
 
@@ -91,8 +100,13 @@ impl Engine {
         self.queue_write(Write::Confirm(fs, id), now);
     }
 
-    pub(super) fn queue_switch(&mut self, fs: String, off: bool, now: Now) {
-        self.queue_write(Write::Switch(fs, off), now);
+    /// Queues an order.
+    pub(super) fn queue_order(&mut self, ticket: Ticket, order: Box<Order>, now: Now) {
+        if self.writes.queue.len() >= QUEUE {
+            let error = Error::NotNow { what: "too many changes are waiting", errno: Errno::EAGAIN };
+            return self.reply(Reply::Order(ticket, Err(error)), now);
+        }
+        self.queue_write(Write::Order(ticket, order), now);
     }
 
     fn queue_write(&mut self, write: Write, now: Now) {
@@ -117,6 +131,10 @@ impl Engine {
             let decided = self.decide(&mut tx, &write, now);
             ordinal = tx.ordinal();
             let finished = decided.and_then(|verdict| Ok((verdict, checked(&self.next, tx.finish()?)?)));
+            let finished = finished.map(|(verdict, finished)| match &write {
+                Write::Order(_, order) if order.dry_run => (verdict, Finished::default()),
+                _ => (verdict, finished),
+            });
             match finished {
                 Ok((_, finished)) if !fits(&all.changes, &finished.changes) => {
                     // It begins the next commit.
@@ -136,15 +154,11 @@ impl Engine {
                     all.touched.extend(finished.touched);
                     all.events.extend(finished.events);
                     confirmed.extend(verdict.confirmed);
-                    if let Some((id, answer)) = verdict.answer {
-                        answers.push((id, answer, verdict.event));
-                    }
+                    answers.extend(verdict.reply);
                 }
                 Err(error) => {
                     // Judged on what is not yet durable: answered with the rest.
-                    if let Some((id, answer)) = self.refusal(&write, &error) {
-                        answers.push((id, answer, None));
-                    }
+                    answers.extend(self.refusal(&write, &error));
                 }
             }
             taken.push(write);
@@ -182,7 +196,8 @@ impl Engine {
 
     fn actor(&self, write: &Write) -> String {
         match write {
-            Write::Create { .. } | Write::Confirm(..) | Write::Switch(..) => "mgsd".to_owned(),
+            Write::Create { .. } | Write::Confirm(..) => "mgsd".to_owned(),
+            Write::Order(_, order) => order.actor.clone(),
             Write::Register(id, _) | Write::Ready(id, _) => match self.in_service(*id) {
                 Ok(request) => format!("nid:{}", request.from.peer),
                 Err(_) => "nid:?".to_owned(),
@@ -207,7 +222,7 @@ impl Engine {
                 };
                 let answer = Answer::ok(vec![target_reg::encode(&outcome.info)]);
                 let event = (!outcome.unchanged).then_some(event);
-                Ok(Verdict { answer: Some((*id, answer)), event, confirmed: None })
+                Ok(Verdict { reply: Some(Reply::Peer(*id, answer, event)), confirmed: None })
             }
             Write::Ready(id, request) => {
                 let (fs, target) = (&request.info.fsname, request.target()?);
@@ -222,9 +237,9 @@ impl Engine {
                     }),
                     recovery::Ready::Unchanged | recovery::Ready::Outdated => None,
                 };
-                let answer = Some((*id, Answer::ok(vec![target_reg::encode(&info)])));
+                let answer = Answer::ok(vec![target_reg::encode(&info)]);
                 let confirmed = (ready != recovery::Ready::Outdated).then(|| (fs.clone(), target));
-                Ok(Verdict { answer, event, confirmed })
+                Ok(Verdict { reply: Some(Reply::Peer(*id, answer, event)), confirmed })
             }
             Write::Confirm(fs, target) => {
                 // A READY may have been quicker.
@@ -233,27 +248,43 @@ impl Engine {
                 }
                 Ok(Verdict { confirmed: Some((fs.clone(), *target)), ..Verdict::default() })
             }
-            Write::Switch(fs, off) => {
-                recovery::plan_switch(tx, fs, *off)?;
-                Ok(Verdict::default())
+            Write::Order(ticket, order) => {
+                order.command.plan(tx)?;
+                let done = tx.done(order.dry_run);
+                Ok(Verdict { reply: Some(Reply::Order(*ticket, Ok(Box::new(done)))), confirmed: None })
             }
         }
     }
 
     /// A refused registration is a reply with its body, the flag ERROR set: the peer ends the mount with our errno.
-    fn refusal(&mut self, write: &Write, error: &Error) -> Option<(ReqId, Answer)> {
-        let (Write::Register(id, request) | Write::Ready(id, request)) = write else {
-            self.event(Event::Bug { what: error.to_string() });
-            return None;
-        };
-        self.blame(*id, error);
-        let body = target_reg::encode(&target_reg::refused(request));
-        Some((*id, Answer::status(error.errno().status(), vec![body])))
+    fn refusal(&mut self, write: &Write, error: &Error) -> Option<Reply> {
+        match write {
+            Write::Register(id, request) | Write::Ready(id, request) => {
+                self.blame(*id, error);
+                let body = target_reg::encode(&target_reg::refused(request));
+                Some(Reply::Peer(*id, Answer::status(error.errno().status(), vec![body]), None))
+            }
+            Write::Order(ticket, _) => Some(Reply::Order(*ticket, Err(error.clone()))),
+            Write::Create { .. } | Write::Confirm(..) => {
+                self.event(Event::Bug { what: error.to_string() });
+                None
+            }
+        }
     }
 
     fn refuse(&mut self, write: &Write, error: &Error, now: Now) {
-        if let Some((id, answer)) = self.refusal(write, error) {
-            self.answer(id, answer, now);
+        if let Some(reply) = self.refusal(write, error) {
+            self.reply(reply, now);
+        }
+    }
+
+    fn reply(&mut self, reply: Reply, now: Now) {
+        match reply {
+            Reply::Peer(id, answer, event) => {
+                self.events.extend(event);
+                self.answer(id, answer, now);
+            }
+            Reply::Order(ticket, result) => self.out.push_back(Output::Done(ticket, result)),
         }
     }
 
@@ -269,10 +300,16 @@ impl Engine {
                 self.count("commits_failed");
                 self.event(Event::CommitFailed { why: why.clone() });
                 let error = Error::Storage { what: why, errno };
-                for (id, answer, _) in flight.answers {
-                    // Registrations keep their body: without it the peer would mount from its local copy.
-                    let answer = Answer { status: error.errno().status(), ..with_error_flag(answer) };
-                    self.answer(id, answer, now);
+                for reply in flight.answers {
+                    let reply = match reply {
+                        // Registrations keep their body: without it the peer would mount from its local copy.
+                        Reply::Peer(id, answer, _) => {
+                            let status = error.errno().status();
+                            Reply::Peer(id, Answer { status, ..with_error_flag(answer) }, None)
+                        }
+                        Reply::Order(ticket, _) => Reply::Order(ticket, Err(error.clone())),
+                    };
+                    self.reply(reply, now);
                 }
                 if self.view.meta.is_none() {
                     self.create_mgs(now);
@@ -282,6 +319,15 @@ impl Engine {
         self.plan(now);
     }
 
+    /// Imperative recovery, off or not, of the file systems that a commit has to do with.
+    fn switches(&self, changes: &Changes) -> Vec<(String, bool)> {
+        let names = changes.keys().filter_map(|key| match Key::parse(key) {
+            Some(Key::Fs(fs)) => Some(fs.to_owned()),
+            _ => None,
+        });
+        names.filter_map(|fs| Some((fs.clone(), self.view.fs.get(&fs)?.head.recovery_off))).collect()
+    }
+
     /// Apply, mark and notify in one step; then the parked replies go out.
     fn landed(&mut self, flight: Flight, now: Now) {
         if !flight.changes.is_empty() {
@@ -289,9 +335,15 @@ impl Engine {
                 .filter(|log| self.view.logs.get(*log).is_none_or(|e| !e.budget().is_low()))
                 .map(str::to_owned)
                 .collect();
+            let switches = self.switches(&flight.changes);
             let applied = apply(&mut self.view, &flight.changes);
             if let Err(error) = applied.and_then(|()| apply_commit(&mut self.next, &flight.changes)) {
                 self.event(Event::Bug { what: error.to_string() });
+            }
+            for (fs, off) in switches {
+                if self.view.fs.get(&fs).is_some_and(|f| f.head.recovery_off != off) {
+                    self.recovery.mixed(&fs, now);
+                }
             }
             for log in roomy {
                 let budget = self.view.logs.get(&log).map(LogEntry::budget);
@@ -313,9 +365,8 @@ impl Engine {
             self.count("commits");
             self.event(Event::Committed { seq: self.view.seq, requests, locks: marked.len() });
         }
-        for (id, answer, event) in flight.answers {
-            self.events.extend(event);
-            self.answer(id, answer, now);
+        for reply in flight.answers {
+            self.reply(reply, now);
         }
         self.grant_applied(now);
     }

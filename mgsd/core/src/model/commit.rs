@@ -65,6 +65,13 @@ pub enum EventKind {
         /// It asked for a writeconf, or its logs were lost.
         writeconf: bool,
     },
+    /// Imperative recovery of a file system was switched.
+    RecoverySwitched {
+        /// File system.
+        fs: String,
+        /// Off from now on.
+        off: bool,
+    },
     /// A target started: the NID table changed.
     TargetReady {
         /// `testfs-OST0000`.

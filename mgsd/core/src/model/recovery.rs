@@ -145,16 +145,6 @@ pub fn plan_confirm(tx: &mut Tx<'_>, fs: &str, id: TargetId) -> Result<(), Error
     Ok(())
 }
 
-/// Switches imperative recovery of a file system on or off.
-pub fn plan_switch(tx: &mut Tx<'_>, fs: &str, off: bool) -> Result<(), Error> {
-    let Some(head) = tx.head(fs).cloned() else {
-        let what = format!("file system '{}'", fs.escape_default());
-        return Err(Error::refused(what, Errno::ENOENT, "is not known", "see 'mgsctl fs list'"));
-    };
-    tx.set_head(fs, FsHead { recovery_off: off, ..head });
-    Ok(())
-}
-
 /// Networks that are named replace what was known of them; others stay.
 fn merged(before: &[Nid], now: &[Nid]) -> Vec<Nid> {
     let kept = before.iter().filter(|old| !now.iter().any(|n| (n.lnd, n.net) == (old.lnd, old.net)));

@@ -2,6 +2,7 @@
 //! Dropped, it leaves no trace: that is how a failed registration frees its index.
 
 use super::Resource;
+use super::command::{Done, LogEffect};
 use super::commit::{Event, EventKind};
 use super::keys;
 use super::logs::{FIRST, LogEntry, LogHead};
@@ -342,6 +343,47 @@ impl<'a> Tx<'a> {
             self.edited.insert((log.to_owned(), offset));
         }
         Ok(())
+    }
+
+    /// What it does to logs, for people to see before or after.
+    pub fn effects(&self) -> Vec<LogEffect> {
+        let mut out = Vec::new();
+        for (name, entry) in &self.logs {
+            let old = self.view.logs.get(name);
+            let kept = old.zip(entry.as_ref()).filter(|(old, new)| old.head.oid == new.head.oid);
+            let from = kept.map_or(1, |(old, _)| old.log.last_index() + 1);
+            let edited = self.edited.iter().filter(|(log, _)| log == name);
+            let edited: BTreeSet<u32> = edited
+                .filter_map(|(_, offset)| {
+                    entry.as_ref()?.log.records().find(|r| r.offset == *offset).map(|r| r.index)
+                })
+                .filter(|index| *index < from)
+                .collect();
+            let appended = entry.as_ref().map_or_else(String::new, |entry| {
+                llog::text::yaml(&entry.log, true, &(from..=entry.log.last_index()))
+            });
+            let effect = LogEffect {
+                log: name.clone(),
+                erased: old.is_some() && kept.is_none(),
+                edited: edited.into_iter().collect(),
+                appended: appended.lines().map(str::to_owned).collect(),
+            };
+            if effect.erased || !effect.edited.is_empty() || !effect.appended.is_empty() {
+                out.push(effect);
+            }
+        }
+        out
+    }
+
+    /// What the transaction did so far, for whoever ordered it.
+    pub fn done(&self, dry_run: bool) -> Done {
+        let changed = !self.out.events.is_empty() && !dry_run;
+        Done {
+            seq: changed.then_some(self.seq),
+            events: self.out.events.iter().map(|e| e.kind.clone()).collect(),
+            notified: self.out.touched.iter().cloned().collect(),
+            logs: self.effects(),
+        }
     }
 
     /// Ends the transaction as changes of the store.

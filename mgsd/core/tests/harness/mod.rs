@@ -10,9 +10,11 @@
 )]
 
 use bytes::Bytes;
+use mgs_core::Error;
 use mgs_core::Now;
-use mgs_core::engine::{CommitResult, Config, Engine, Event, Input, LinkId, Output};
+use mgs_core::engine::{CommitResult, Config, Engine, Event, Input, LinkId, Output, Ticket};
 use mgs_core::model::View;
+use mgs_core::model::command::{Command, Done, Order as Request};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use wire::lnet::portal;
@@ -56,6 +58,8 @@ pub struct Mgs {
     pub sent: Vec<Sent>,
     pub fetches: Vec<Frame>,
     pub events: Vec<Event>,
+    /// Answers to orders.
+    pub done: BTreeMap<Ticket, Result<Box<Done>, Error>>,
     /// Commits and barriers wait here while held.
     pub held: Option<Vec<Output>>,
     slots: BTreeMap<Nid, u32>,
@@ -85,6 +89,7 @@ impl Mgs {
             sent: Vec::new(),
             fetches: Vec::new(),
             events: Vec::new(),
+            done: BTreeMap::new(),
             held: None,
             slots: BTreeMap::new(),
             xid: 0x1000,
@@ -121,6 +126,9 @@ impl Mgs {
                     }
                 }
                 (_, Output::Relay(_, frame)) => self.fetches.push(frame),
+                (_, Output::Done(ticket, done)) => {
+                    assert!(self.done.insert(ticket, done).is_none(), "answered twice");
+                }
                 (Some(held), output) => held.push(output),
                 (None, output) => self.serve_store(output),
             }
@@ -147,8 +155,22 @@ impl Mgs {
                 self.engine.handle(Input::Committed(CommitResult::Committed), self.now);
             }
             Output::Barrier => self.engine.handle(Input::Barrier(Some(self.seq)), self.now),
-            Output::Relay(..) => unreachable!(),
+            Output::Relay(..) | Output::Done(..) => unreachable!(),
         }
+    }
+
+    /// Gives an order; it is not answered while the store's answers are held.
+    pub fn give(&mut self, command: Command, dry_run: bool) -> Ticket {
+        self.xid += 1;
+        let ticket = Ticket(self.xid);
+        let order = Request { actor: "uid:0".to_owned(), command, dry_run };
+        self.input(Input::Order(ticket, Box::new(order)));
+        ticket
+    }
+    /// Gives an order and has it done.
+    pub fn order(&mut self, command: Command) -> Result<Box<Done>, Error> {
+        let ticket = self.give(command, false);
+        self.done.remove(&ticket).expect("answered at once")
     }
 
     /// Holds the store's answers back.

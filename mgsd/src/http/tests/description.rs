@@ -24,12 +24,19 @@ async fn every_described_path_is_served_and_the_document_itself_too() {
     let daemon = Daemon::start(Fake::default()).await;
     let document = document();
     assert!(document.paths.paths.contains_key("/v1/status"));
-    for path in document.paths.paths.keys() {
+    for (path, item) in &document.paths.paths {
+        let method = match (&item.get, &item.put, &item.post, &item.delete) {
+            (Some(_), ..) => "GET",
+            (_, Some(_), ..) => "PUT",
+            (_, _, Some(_), _) => "POST",
+            (.., Some(_)) => "DELETE",
+            _ => panic!("{path} is described without a method"),
+        };
         let path = ["{name}", "{nid}", "{subject}"]
             .iter()
             .fold(path.clone(), |p, arg| p.replace(arg, "testfs-client"));
-        let answer = daemon.raw(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await;
-        // fs and targets do not know this name; that is an answer of theirs.
+        let answer = daemon.raw(format!("{method} {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await;
+        // fs and targets do not know this name, changes miss their document; those are answers of theirs.
         assert!(!answer.contains(r#""type":"urn:mgsd:unknown-route""#), "{answer}");
         assert!(!answer.contains(r#""type":"urn:mgsd:method""#), "{answer}");
     }

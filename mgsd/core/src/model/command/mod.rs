@@ -1,0 +1,71 @@
+//! What an administrator or a program asks to change: one file per noun, pure like the rest of the model. The same
+//! planner, commit and notification serve it as serve a registration.
+
+pub mod fs;
+
+use super::Resource;
+use super::commit::EventKind;
+use super::tx::Tx;
+use crate::error::Error;
+
+/// A change that somebody asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// `mgsctl fs …`
+    Fs(fs::Command),
+}
+
+/// A command with who asks, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// `uid:0`, `nid:10.0.0.1@tcp`, `direct:sqlite`: goes into the record of the commit.
+    pub actor: String,
+    /// What.
+    pub command: Command,
+    /// Say what would happen, change nothing.
+    pub dry_run: bool,
+}
+
+/// What an order did, or would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Done {
+    /// The commit; `None` when nothing was changed: a dry run, or all was as asked for already.
+    pub seq: Option<u64>,
+    /// What happened.
+    pub events: Vec<EventKind>,
+    /// Whose readers are told.
+    pub notified: Vec<Resource>,
+    /// Logs that change.
+    pub logs: Vec<LogEffect>,
+}
+
+/// What becomes of one log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogEffect {
+    /// Its name.
+    pub log: String,
+    /// It, or what stood under its name, is erased first.
+    pub erased: bool,
+    /// Indices of markers that are edited in place.
+    pub edited: Vec<u32>,
+    /// Records appended, as `lctl llog_print --raw` shows them.
+    pub appended: Vec<String>,
+}
+
+impl From<fs::Command> for Command {
+    fn from(command: fs::Command) -> Self {
+        Self::Fs(command)
+    }
+}
+
+impl Command {
+    /// Plans it.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] names the object, what was wrong and the next step.
+    pub fn plan(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
+        match self {
+            Self::Fs(command) => command.plan(tx),
+        }
+    }
+}
