@@ -10,6 +10,20 @@ pub const MAX_FRAME: usize = (1 << 20) + (64 << 10);
 /// Version spoken.
 pub const VERSION: u16 = 1;
 
+/// Feature bits: offered in Hello, and valid on a link when the Welcome names them too.
+pub mod feature {
+    /// Deliveries need credit from the first one on: see [`super::credit`].
+    pub const CREDIT: u64 = 1;
+}
+
+/// What a Credit is for, if not for the peer of a slot.
+pub mod credit {
+    /// The link: all peers together.
+    pub const LINK: u32 = u32::MAX;
+    /// Each peer: those announced get it, and those to come begin with it.
+    pub const EACH_PEER: u32 = u32::MAX - 1;
+}
+
 /// State of a daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -53,7 +67,7 @@ pub enum PostStatus {
 ///   9 Fetch     u64 cookie, nid peer, nid local, u64 incarnation, u32 portal, u64 match bits,
 ///               u32 length                                                                        -
 ///  10 Fetched   u64 cookie, u8 ok                                                                 the REPLY's
-///  11 Credit    u32 slot (all ones: the link), u32 count                                          -
+///  11 Credit    u32 slot (or the link, or each peer: [`credit`]), u32 count                       -
 ///  12 Ping      u64 token                                                                         -
 ///  13 Pong      u64 token                                                                         -
 ///  14 Drain                                                                                       -

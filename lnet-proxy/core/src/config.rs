@@ -137,6 +137,11 @@ pub struct Timing {
     pub bulk: Duration,
     /// Without a ready daemon for so long, the node stops listening: peers then try their next MGS NID.
     pub no_daemon: Duration,
+    /// A daemon that was not heard for so long is asked whether it lives.
+    pub daemon_ping: Duration,
+    /// One that does not answer that, or our Hello, for so long is given up; `None`: never, as for a daemon in the same
+    /// process, which cannot be had anew.
+    pub daemon_silence: Option<Duration>,
 }
 
 impl Default for Timing {
@@ -151,6 +156,8 @@ impl Default for Timing {
             answer: Duration::from_secs(50),
             bulk: Duration::from_secs(5),
             no_daemon: Duration::from_secs(3),
+            daemon_ping: Duration::from_secs(1),
+            daemon_silence: Some(Duration::from_secs(5)),
         }
     }
 }

@@ -66,7 +66,7 @@ counters! {
     dropped_foreign,
     /// Messages from peers behind routers dropped because there are too many such peers.
     dropped_routed_full,
-    /// PUTs dropped because no daemon was there, or it takes no new peers.
+    /// PUTs dropped because no daemon came in time.
     dropped_no_daemon,
     /// PUTs dropped because too many bytes wait for the daemon.
     dropped_inbound_full,
@@ -84,6 +84,8 @@ counters! {
     posts_stale,
     /// Times the link to the daemon was lost or given up.
     links_lost,
+    /// Of these: it did not answer.
+    daemons_silent,
     /// Times the node stopped listening because no daemon was ready.
     listeners_closed,
 }

@@ -20,6 +20,7 @@
 mod config;
 mod conn;
 mod counters;
+mod delivery;
 mod dial;
 mod error;
 pub mod fuzz;
@@ -32,6 +33,7 @@ mod peer;
 mod ping;
 mod presence;
 mod proxy;
+mod pulse;
 mod route;
 mod routed;
 mod timers;

@@ -1,21 +1,20 @@
-//! The link to the daemon: greeting, peers announced, deliveries in fair turns within the daemon's credit.
+//! The link to the daemon: greeting, and peers announced.
 //!
 //! ```text
 //!  Down ──LinkUp: Hello──► Greeting ──Welcome: PeerUp of all──► Up ──LinkDown, DropLink──► Down
 //! ```
 //!
-//! Credit: the daemon may limit deliveries with `Credit` frames, for the link and for a peer. A limit exists from its
-//! first `Credit` on; without any, deliveries are bounded by what the link takes ([`crate::Limits::link_window`], and
-//! `max_inflight` of the Welcome if that is smaller but not 0). A `max_bytes` other than 0 is the largest payload.
+//! A daemon that sent Drain finishes what it has and gets nothing new: neither peers nor their PUTs.
 use crate::io::Output;
 use crate::peer::{Delivery, PeerKey};
 use crate::proxy::Proxy;
+use crate::pulse::Pulse;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
-use wire::relay::{Frame, VERSION};
+use wire::relay::{Frame, VERSION, feature};
 
-/// Slot in a Credit that means the link.
-const WHOLE_LINK: u32 = u32::MAX;
+/// Slots are below the names that a Credit has for other things.
+const SLOTS: u32 = wire::relay::credit::EACH_PEER;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
@@ -28,20 +27,23 @@ enum State {
 #[derive(Debug, Default)]
 pub(crate) struct Link {
     state: State,
-    /// The daemon takes no peers that it does not know already.
+    /// The daemon is about to end.
     draining: bool,
-    /// Deliveries allowed; `None`: no limit was ever said.
-    credit: Option<u64>,
+    /// Deliveries allowed; `None`: without limit.
+    pub(crate) credit: Option<u64>,
+    /// What each peer begins with.
+    pub(crate) initial: Option<u64>,
     /// From the Welcome; 0: none.
-    max_inflight: usize,
+    pub(crate) max_inflight: usize,
     max_bytes: u64,
     /// Frames handed to the link and not yet taken.
-    unflushed: usize,
-    /// Peers with deliveries, in turn.
-    round: VecDeque<PeerKey>,
+    pub(crate) unflushed: usize,
+    /// Peers that may deliver, in turn.
+    pub(crate) round: VecDeque<PeerKey>,
     /// Peers announced.
-    slots: BTreeMap<u32, PeerKey>,
+    pub(crate) slots: BTreeMap<u32, PeerKey>,
     next_slot: u32,
+    pub(crate) pulse: Pulse,
 }
 
 impl Link {
@@ -49,20 +51,30 @@ impl Link {
         self.state == State::Up
     }
 
-    /// It takes new peers.
+    pub(crate) fn is_down(&self) -> bool {
+        self.state == State::Down
+    }
+
+    /// It takes peers and what they send.
     pub(crate) fn is_ready(&self) -> bool {
         self.is_up() && !self.draining
+    }
+
+    /// More than this daemon takes; without one, nothing is.
+    pub(crate) fn is_too_long(&self, delivery: &Delivery) -> bool {
+        self.max_bytes != 0 && u64::try_from(delivery.payload.len()).unwrap_or(u64::MAX) > self.max_bytes
     }
 }
 
 impl Proxy {
-    pub(crate) fn on_link_up(&mut self) {
+    pub(crate) fn on_link_up(&mut self, now: Duration) {
         self.forget_link();
         self.link.state = State::Greeting;
+        self.start_pulse(now);
         let hello = Frame::Hello {
             min_version: VERSION,
             max_version: VERSION,
-            features: 0,
+            features: feature::CREDIT,
             identity: self.config.identity.clone(),
             nids: self.config.nids.clone(),
         };
@@ -76,23 +88,24 @@ impl Proxy {
         }
     }
 
-    fn drop_link(&mut self, reason: String) {
+    pub(crate) fn drop_link(&mut self, reason: String) {
         self.on_link_down();
         // Frames still queued for the old link must not reach the new one.
         self.outputs.retain(|o| !matches!(o, Output::Relay(_)));
         self.outputs.push_back(Output::DropLink { reason });
     }
 
-    /// What the old daemon wanted means nothing to the next one. Connections stay.
+    /// What the old daemon wanted means nothing to the next one. Connections stay, and what it was not given.
     fn forget_link(&mut self) {
+        self.stop_pulse_timer();
         let next_slot = self.link.next_slot;
         self.link = Link { next_slot, ..Link::default() };
         let keys: Vec<PeerKey> = self.peers.keys().copied().collect();
         for key in keys {
-            self.clear_inbox(key);
             self.clear_outbox(key);
             if let Some(peer) = self.peers.get_mut(&key) {
                 peer.credit = None;
+                peer.in_round = false;
                 peer.slot = None;
                 peer.bulk = None;
             }
@@ -128,9 +141,12 @@ impl Proxy {
     }
 
     pub(crate) fn on_frame(&mut self, frame: Frame, now: Duration) {
+        if self.link.is_up() || matches!(frame, Frame::Welcome { .. }) && !self.link.is_down() {
+            self.feel_pulse(now);
+        }
         match (self.link.state, frame) {
             (State::Down, _) => {}
-            (State::Greeting, Frame::Welcome { version, max_inflight, max_bytes, .. }) => {
+            (State::Greeting, Frame::Welcome { version, features, max_inflight, max_bytes, .. }) => {
                 if version != VERSION {
                     self.drop_link(format!("daemon speaks relay version {version}, this proxy {VERSION}"));
                     return;
@@ -138,6 +154,10 @@ impl Proxy {
                 self.link.state = State::Up;
                 self.link.max_inflight = usize::try_from(max_inflight).unwrap_or(usize::MAX);
                 self.link.max_bytes = max_bytes;
+                if features & feature::CREDIT != 0 {
+                    self.link.credit = Some(0);
+                    self.link.initial = Some(0);
+                }
                 let keys: Vec<PeerKey> = self.peers.keys().copied().collect();
                 for key in keys {
                     self.announce(key);
@@ -156,25 +176,9 @@ impl Proxy {
         }
     }
 
-    fn on_credit(&mut self, slot: u32, count: u32) {
-        let count = u64::from(count);
-        if slot == WHOLE_LINK {
-            self.link.credit = Some(self.link.credit.unwrap_or(0).saturating_add(count));
-        } else if let Some(key) = self.link.slots.get(&slot).copied()
-            && let Some(peer) = self.peers.get_mut(&key)
-        {
-            peer.credit = Some(peer.credit.unwrap_or(0).saturating_add(count));
-            if !peer.in_round && !peer.inbox.is_empty() {
-                peer.in_round = true;
-                self.link.round.push_back(key);
-            }
-        }
-        self.deliver_waiting();
-    }
-
     /// Tells the daemon of a peer that has connections and no slot yet.
     pub(crate) fn announce(&mut self, key: PeerKey) {
-        if !self.link.is_up() || self.link.draining {
+        if !self.link.is_ready() {
             return;
         }
         let Some(peer) = self.peers.get(&key) else { return };
@@ -187,7 +191,7 @@ impl Proxy {
         let remote = self.conns.get(conn).and_then(|c| c.remote);
         let Some(peer) = self.peers.get_mut(&key) else { return };
         let slot = self.link.next_slot;
-        self.link.next_slot = if slot == WHOLE_LINK - 1 { 0 } else { slot + 1 };
+        self.link.next_slot = if slot + 1 == SLOTS { 0 } else { slot + 1 };
         peer.slot = Some(slot);
         self.link.slots.insert(slot, key);
         let frame = Frame::PeerUp {
@@ -199,6 +203,7 @@ impl Proxy {
             gateway: gateway.map(|g| g.peer),
         };
         self.emit(frame);
+        self.admit(key);
     }
 
     /// Tells the daemon that a peer is gone.
@@ -209,78 +214,6 @@ impl Proxy {
         if let Some(slot) = peer.slot.take() {
             self.link.slots.remove(&slot);
             self.emit(Frame::PeerDown { slot, reason: reason.to_owned() });
-        }
-    }
-
-    /// Takes a PUT for the daemon. `false`: dropped and counted.
-    pub(crate) fn enqueue_delivery(&mut self, key: PeerKey, delivery: Delivery) -> bool {
-        let Some(peer) = self.peers.get_mut(&key) else { return false };
-        if peer.slot.is_none() {
-            self.counters.dropped_no_daemon += 1;
-            return false;
-        }
-        let size = delivery.payload.len();
-        let too_long =
-            self.link.max_bytes != 0 && u64::try_from(size).unwrap_or(u64::MAX) > self.link.max_bytes;
-        // What waits is charged with its payload and a little, so that empty PUTs are bounded too.
-        let charge = delivery.charge();
-        if too_long
-            || peer.inbox_bytes + charge > self.config.limits.peer_inbound_bytes
-            || self.inbound_bytes + charge > self.config.limits.inbound_bytes
-        {
-            self.counters.dropped_inbound_full += 1;
-            return false;
-        }
-        peer.inbox_bytes += charge;
-        self.inbound_bytes += charge;
-        peer.inbox.push_back(delivery);
-        if !peer.in_round && peer.credit != Some(0) {
-            peer.in_round = true;
-            self.link.round.push_back(key);
-        }
-        self.deliver_waiting();
-        true
-    }
-
-    fn deliver_waiting(&mut self) {
-        let window = match self.link.max_inflight {
-            0 => self.config.limits.link_window,
-            n => n.min(self.config.limits.link_window),
-        };
-        while self.link.is_up() && self.link.unflushed < window && self.link.credit != Some(0) {
-            let Some(key) = self.link.round.pop_front() else { return };
-            let Some(peer) = self.peers.get_mut(&key) else { continue };
-            peer.in_round = false;
-            let Some(slot) = peer.slot else { continue };
-            if peer.credit == Some(0) {
-                continue; // back in the round with its next credit
-            }
-            let Some(delivery) = peer.inbox.pop_front() else { continue };
-            let incarnation = peer.incarnation;
-            let charge = delivery.charge();
-            peer.inbox_bytes = peer.inbox_bytes.saturating_sub(charge);
-            self.inbound_bytes = self.inbound_bytes.saturating_sub(charge);
-            peer.credit = peer.credit.map(|n| n - 1);
-            if !peer.inbox.is_empty() {
-                peer.in_round = true;
-                self.link.round.push_back(key);
-            }
-            self.link.credit = self.link.credit.map(|n| n - 1);
-            self.counters.delivered += 1;
-            let Delivery { portal, match_bits, offset, payload } = delivery;
-            self.emit(Frame::Deliver { slot, incarnation, portal, match_bits, offset, payload });
-        }
-    }
-
-    fn clear_inbox(&mut self, key: PeerKey) {
-        let Some(peer) = self.peers.get_mut(&key) else { return };
-        let lost = u64::try_from(peer.inbox.len()).unwrap_or(u64::MAX);
-        self.counters.dropped_no_daemon += lost;
-        self.inbound_bytes = self.inbound_bytes.saturating_sub(peer.inbox_bytes);
-        peer.inbox.clear();
-        peer.inbox_bytes = 0;
-        if std::mem::take(&mut peer.in_round) {
-            self.link.round.retain(|k| *k != key);
         }
     }
 }

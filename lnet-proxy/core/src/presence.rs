@@ -16,7 +16,8 @@ use std::time::Duration;
 
 #[derive(Debug)]
 pub(crate) struct Presence {
-    listening: bool,
+    /// A daemon is ready, or expected: what peers send is kept for it.
+    pub(crate) listening: bool,
     /// End of patience.
     until: Option<Duration>,
 }
@@ -50,6 +51,7 @@ impl Proxy {
         self.presence.listening = false;
         self.counters.listeners_closed += 1;
         self.outputs.push_back(Output::Listen { open: false });
+        self.clear_inboxes();
     }
 
     /// An address moved away. What had come by it is dead, and must not be chosen for answers when it moves back.

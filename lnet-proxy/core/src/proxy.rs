@@ -112,7 +112,7 @@ impl Proxy {
             Input::Bytes { conn, bytes } => self.on_bytes(conn, &bytes, now),
             Input::Flushed { conn, bytes } => self.on_flushed(conn, bytes, now),
             Input::Closed { conn, error } => self.on_closed(conn, error, now),
-            Input::LinkUp => self.on_link_up(),
+            Input::LinkUp => self.on_link_up(now),
             Input::LinkDown => self.on_link_down(),
             Input::Relay(frame) => self.on_frame(frame, now),
             Input::LinkFlushed { frames } => self.on_link_flushed(frames),
@@ -467,6 +467,7 @@ impl Proxy {
             Timer::Answer(key, object) => self.on_answer_timer(key, object),
             Timer::Bulk(key) => self.on_bulk_timer(key, now),
             Timer::Daemon => self.on_daemon_timer(),
+            Timer::Pulse => self.on_pulse_timer(now),
             Timer::Conn(id) => {
                 let Some(conn) = self.conns.get_mut(&id) else { return };
                 conn.timer = None;

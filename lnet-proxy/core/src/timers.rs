@@ -15,6 +15,8 @@ pub(crate) enum Timer {
     Bulk(PeerKey),
     /// Patience with a missing daemon.
     Daemon,
+    /// The daemon is to be asked whether it lives, or has not answered that.
+    Pulse,
 }
 
 /// Deadlines are not moved when something makes them later: whoever is woken looks again and sets a new one.

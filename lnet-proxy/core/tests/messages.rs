@@ -129,6 +129,7 @@ fn an_ack_goes_out_for_what_was_delivered_and_asked_for_it() {
     net.send(control, client(), acked_put(33, 79), &[1; 100]);
     assert_eq!(acks(&mut net, control), [], "not asked for; not delivered");
     net.input(Input::LinkDown);
+    net.advance(Duration::from_secs(3));
     net.send(control, client(), acked_put(26, 80), &[1; 100]);
     assert_eq!(acks(&mut net, control), [], "no daemon");
     assert_eq!(net.proxy.counters().dropped_no_daemon, 1);

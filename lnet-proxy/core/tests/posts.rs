@@ -263,6 +263,7 @@ fn a_failed_dial_fails_its_posts_and_is_not_repeated_at_once() {
         net.advance(Duration::from_millis(1));
     }
     assert_eq!(net.proxy.counters().dials_failed, 8);
+    net.input(Input::LinkDown); // with its heartbeat
     net.advance(Duration::from_secs(1000));
     assert_eq!(net.proxy.poll_timeout(), None, "everything is forgotten in the end");
 }

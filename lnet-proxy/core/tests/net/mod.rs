@@ -42,6 +42,8 @@ pub struct Net {
     pub listening: bool,
     /// TCP and link take everything at once.
     pub flows: bool,
+    /// The daemon answers no Ping, which then stays in `relay`.
+    pub hangs: bool,
 }
 
 impl Net {
@@ -64,13 +66,17 @@ impl Net {
             events: Vec::new(),
             listening: true,
             flows: true,
+            hangs: false,
         }
     }
     pub fn link_up(&mut self) {
+        self.link_up_with(0);
+    }
+    pub fn link_up_with(&mut self, features: u64) {
         self.input(Input::LinkUp);
         self.frame(Frame::Welcome {
             version: 1,
-            features: 0,
+            features,
             mgs_uuid: "u".into(),
             daemon: "d".into(),
             max_inflight: 0,
@@ -101,6 +107,10 @@ impl Net {
                     assert_eq!(self.closed.insert(conn, drain), None, "closed twice");
                 }
                 Output::Dial { conn, peer, ctype, .. } => self.dials.push((conn, peer, ctype)),
+                Output::Relay(Frame::Ping { token }) if !self.hangs => {
+                    self.proxy.handle(Input::LinkFlushed { frames: 1 }, self.now);
+                    self.proxy.handle(Input::Relay(Frame::Pong { token }), self.now);
+                }
                 Output::Relay(frame) => {
                     self.relay.push(frame);
                     if self.flows {
