@@ -65,6 +65,25 @@ pub enum StoreError {
         /// The system's words.
         detail: String,
     },
+    /// There is no room on the disk, or none left for this user.
+    #[error("{}: cannot {doing}: the disk is full; free some space, mgsd goes on by itself", path.display())]
+    Full {
+        /// The file or directory.
+        path: PathBuf,
+        /// The operation, as a verb with its object.
+        doing: &'static str,
+    },
+    /// The file system is mounted read-only, often by the kernel after an error of the disk.
+    #[error(
+        "{}: cannot {doing}: the file system is read-only; look for errors of the disk, then mount it writable, mgsd goes on by itself",
+        path.display()
+    )]
+    ReadOnly {
+        /// The file or directory.
+        path: PathBuf,
+        /// The operation, as a verb with its object.
+        doing: &'static str,
+    },
     /// The store cannot answer now; the same call may succeed later.
     #[error("store {store} is not available: {detail}; the state is unchanged or unknown: try again")]
     Unavailable {

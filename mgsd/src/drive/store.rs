@@ -56,7 +56,8 @@ async fn resolve(store: &dyn Store, txn: TxnId, base: u64, first: StoreError) ->
 fn failed(error: &StoreError) -> Message {
     let errno = match error {
         StoreError::TooLarge { .. } => Errno::E2BIG,
-        StoreError::Io { detail, .. } if detail.contains("full") => Errno::ENOSPC,
+        StoreError::Full { .. } => Errno::ENOSPC,
+        StoreError::ReadOnly { .. } => Errno::EROFS,
         _ => Errno::EIO,
     };
     Message::Committed(CommitResult::Failed { errno, why: error.to_string() })

@@ -1,11 +1,12 @@
 //! The statements: every read checks, every write seals.
 
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior};
 
-use super::failure::{describe, failed};
+use super::failure::{beside, describe, failed, io_failed};
 use crate::contract::require_dense;
 use crate::key::{
     AFTER_ALL, COMMIT_PREFIX, SEQ_KEY, commit_key, parse_commit_key, parse_seq_value, seq_value,
@@ -107,16 +108,10 @@ impl Db {
         tx.commit().map_err(|e| WriteFailure::AtCommit(failed(path, "finish a restore")(e)))
     }
 
-    /// Makes what is visible the only possible state: ends an open transaction, moves the write-ahead log into
-    /// the database with fsync, and truncates the log.
-    ///
-    /// Needed after a failed COMMIT, whose pages may lie in the log and would come alive at the next start;
-    /// and at open, where the log of a killed process may hold a commit that was never synced.
-    pub(super) fn settle(&mut self) -> Result<(), StoreError> {
+    /// Moves the write-ahead log into the database with fsync, and truncates the log: after an open, where the log
+    /// of a killed process may hold a commit that was never synced.
+    pub(super) fn checkpoint(&mut self) -> Result<(), StoreError> {
         const DOING: &str = "checkpoint the write-ahead log";
-        if !self.conn.is_autocommit() {
-            self.conn.execute_batch("ROLLBACK").map_err(failed(&self.path, "roll back"))?;
-        }
         let busy: bool = self
             .conn
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
@@ -126,6 +121,47 @@ impl Db {
             return Err(StoreError::Unavailable { store: describe(&self.path), detail });
         }
         Ok(())
+    }
+
+    /// Makes what is visible the only possible state: ends an open transaction, and cuts off what lies in the log
+    /// behind the last finished commit. After a failed COMMIT its pages may be there, and would come alive at the
+    /// next start. Cutting needs no space, so a full disk does not stand in its way.
+    ///
+    /// ```text
+    ///   log = header of 32 bytes, then frames: header of 24 bytes and a page each
+    /// ```
+    pub(super) fn settle(&mut self) -> Result<(), StoreError> {
+        const DOING: &str = "cut an unfinished commit off the write-ahead log";
+        let failed = failed(&self.path, DOING);
+        if !self.conn.is_autocommit() {
+            self.conn.execute_batch("ROLLBACK").map_err(&failed)?;
+        }
+        // no checkpoint: only the numbers
+        let frames: i64 =
+            self.conn.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| row.get(1)).map_err(&failed)?;
+        let page: u64 =
+            self.conn.query_row("PRAGMA page_size", [], |row| row.get::<_, u32>(0)).map_err(&failed)?.into();
+        let end = match u64::try_from(frames) {
+            Ok(0) => 0,
+            Ok(frames) => frames.saturating_mul(page.saturating_add(24)).saturating_add(32),
+            Err(_) => {
+                return Err(StoreError::Io {
+                    path: self.path.clone(),
+                    doing: DOING,
+                    detail: "it has none".to_owned(),
+                });
+            }
+        };
+        // SQLite locks the database and its -shm, never the log: a handle of our own drops no lock
+        let log = beside(&self.path, "-wal");
+        let cut = || {
+            let file = OpenOptions::new().write(true).open(&log)?;
+            if file.metadata()?.len() > end {
+                file.set_len(end)?;
+            }
+            file.sync_all()
+        };
+        cut().map_err(io_failed(&log, DOING))
     }
 }
 

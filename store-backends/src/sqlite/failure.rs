@@ -1,5 +1,6 @@
 //! SQLite's errors in our words.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
@@ -21,6 +22,8 @@ pub(super) fn failed(path: &Path, doing: &'static str) -> impl Fn(rusqlite::Erro
             Some(ErrorCode::DatabaseCorrupt) => {
                 StoreError::Damaged { path, detail: format!("cannot {doing}: {error}") }
             }
+            Some(ErrorCode::DiskFull) => StoreError::Full { path, doing },
+            Some(ErrorCode::ReadOnly) => StoreError::ReadOnly { path, doing },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Unavailable {
                 store: describe(&path),
                 detail: format!("cannot {doing}: another program holds the database"),
@@ -32,7 +35,14 @@ pub(super) fn failed(path: &Path, doing: &'static str) -> impl Fn(rusqlite::Erro
 
 /// For `map_err`: what the system says about `path` while we tried `doing`.
 pub(super) fn io_failed(path: &Path, doing: &'static str) -> impl Fn(std::io::Error) -> StoreError {
-    move |error| StoreError::Io { path: path.to_owned(), doing, detail: error.to_string() }
+    move |error| {
+        let path = path.to_owned();
+        match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::Full { path, doing },
+            ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly { path, doing },
+            _ => StoreError::Io { path, doing, detail: error.to_string() },
+        }
+    }
 }
 
 /// The thread that owns the connection is gone.

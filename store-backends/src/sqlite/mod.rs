@@ -10,8 +10,8 @@
 //!   range, commits, barrier ──► thread mgs-db-read
 //! ```
 //!
-//! When COMMIT fails, its pages may still reach the disk. The store is then *unsettled*: every call first moves
-//! the log into the database and truncates it (`Db::settle`), so that no answer can be overturned by a restart.
+//! When COMMIT fails, its pages may still reach the disk. The store is then *unsettled*: every call first cuts the
+//! unfinished commit off the log (`Db::settle`), so that no answer can be overturned by a restart.
 
 mod check;
 mod db;

@@ -39,7 +39,7 @@ pub(super) fn open_checked(path: &Path) -> Result<Db, StoreError> {
     let mut conn = open_read_write(path)?;
     migrate(&mut conn, format, supported()).map_err(failed(path, "migrate it to the current format"))?;
     let mut db = Db { conn, path: path.to_owned() };
-    db.settle()?;
+    db.checkpoint()?;
     Ok(db)
 }
 
@@ -88,7 +88,7 @@ pub(super) fn create(dir: &Path, path: &Path) -> Result<(), StoreError> {
     conn.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed(&new, doing))?;
     migrate(&mut conn, 0, supported()).map_err(failed(&new, doing))?;
     let mut db = Db { conn, path: new.clone() };
-    db.settle()?;
+    db.checkpoint()?;
     db.conn.close().map_err(|(_, e)| failed(&new, doing)(e))?;
     std::fs::rename(&new, path).map_err(io_failed(path, doing))?;
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(io_failed(dir, "sync the directory"))
