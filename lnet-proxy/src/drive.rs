@@ -90,17 +90,24 @@ pub(crate) enum Report {
     Dialled(ConnId, std::io::Result<TcpStream>),
     Input(Input),
     /// A link stands; its number tells it from its predecessors.
-    LinkUp(u64, mpsc::UnboundedSender<Frame>),
+    LinkUp(u64, LinkQueue),
     Link(u64, Input),
     /// The link is lost and there is no way to make another one.
     NoDaemon,
+}
+
+/// Our end of a link that stands; dropping it gives the link up.
+pub(crate) struct LinkQueue {
+    frames: mpsc::UnboundedSender<Frame>,
+    /// Tells the link's task even while it waits for a daemon that does not read.
+    _alive: oneshot::Sender<()>,
 }
 
 /// Binds, then runs in the background.
 ///
 /// # Errors
 /// An address cannot be listened on.
-pub fn spawn(config: Config, link: Link) -> Result<Handle, BindError> {
+pub fn spawn(mut config: Config, link: Link) -> Result<Handle, BindError> {
     let places = listen::bind_all(&config)?;
     let addresses = places.iter().map(|place| place.address).collect();
     let (reports, inbox) = mpsc::channel(REPORTS);
@@ -110,6 +117,9 @@ pub fn spawn(config: Config, link: Link) -> Result<Handle, BindError> {
     let (listening, wanted) = watch::channel(true);
     for place in places {
         tasks.spawn(listen::keep_listening(place, config.wait_address, wanted.clone(), reports.clone()));
+    }
+    if matches!(link, Link::Memory(_)) {
+        config.core.timing.daemon_silence = None;
     }
     tasks.spawn(keep_link(link, reports.clone()));
     let driver = Driver {
@@ -139,7 +149,7 @@ struct Driver {
     connections: HashMap<ConnId, Connection>,
     dials: HashMap<ConnId, AbortHandle>,
     /// Number and queue of the link that stands.
-    link: Option<(u64, mpsc::UnboundedSender<Frame>)>,
+    link: Option<(u64, LinkQueue)>,
     /// Whether the listeners are to be open.
     listening: watch::Sender<bool>,
     publish: watch::Sender<Snapshot>,
@@ -257,7 +267,7 @@ impl Driver {
                 }
                 Output::Relay(frame) => {
                     if let Some((_, queue)) = &self.link {
-                        let _ = queue.send(frame); // a link that is gone reports itself
+                        let _ = queue.frames.send(frame); // a link that is gone reports itself
                     }
                 }
                 Output::DropLink { reason } => {
@@ -313,6 +323,8 @@ async fn keep_link(link: Link, reports: mpsc::Sender<Report>) {
 /// Moves frames both ways until either end is gone. `true`: something came from the daemon.
 async fn run_link(number: u64, mut link: FrameLink, reports: &mpsc::Sender<Report>) -> bool {
     let (queue, mut frames) = mpsc::unbounded_channel();
+    let (alive, given_up) = oneshot::channel();
+    let queue = LinkQueue { frames: queue, _alive: alive };
     if reports.send(Report::LinkUp(number, queue)).await.is_err() {
         return false;
     }
@@ -339,6 +351,7 @@ async fn run_link(number: u64, mut link: FrameLink, reports: &mpsc::Sender<Repor
     tokio::select! {
         () = outward => {}
         () = inward => {}
+        _ = given_up => {}
     }
     let _ = reports.send(Report::Link(number, Input::LinkDown)).await; // the driver may have ended
     heard

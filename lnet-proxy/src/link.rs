@@ -4,6 +4,7 @@ use std::fs::Permissions;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
@@ -12,6 +13,8 @@ use wire::relay::Frame;
 /// Frames that wait in a link, each way.
 const DEPTH: usize = 64;
 const READ_SIZE: usize = 64 << 10;
+/// How long the other end may take to read the last frames once ours is dropped.
+const LINGER: Duration = Duration::from_secs(1);
 /// Of the daemon's socket.
 const MODE: u32 = 0o660;
 
@@ -39,8 +42,16 @@ where
 {
     let (near, far) = pair();
     let (reading, writing) = tokio::io::split(stream);
-    tokio::spawn(read_frames(reading, far.tx));
-    tokio::spawn(write_frames(writing, far.rx));
+    tokio::spawn(async move {
+        let (reads, writes) = (read_frames(reading, far.tx), write_frames(writing, far.rx));
+        tokio::pin!(reads, writes);
+        tokio::select! {
+            () = &mut reads => {
+                let _ = tokio::time::timeout(LINGER, writes).await; // the other end may never read again
+            }
+            () = &mut writes => reads.await, // what the other end said last
+        }
+    });
     near
 }
 
