@@ -18,6 +18,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use store_backends::sqlite::SqliteStore;
 use store_backends::{Store, StoreError};
 
+/// For requests in service when the daemon is to end.
+const FAREWELL: std::time::Duration = std::time::Duration::from_secs(3);
+
 /// Why the daemon does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
@@ -112,7 +115,7 @@ pub async fn serve(
     ready(&Running { addresses, uuid });
 
     let (quit, quitting) = tokio::sync::oneshot::channel::<()>();
-    let router = http::router(Arc::new(handle));
+    let router = http::router(Arc::new(handle.clone()));
     let api = tokio::spawn(api.serve(router, async {
         let _ = quitting.await; // dropped counts as said
     }));
@@ -125,6 +128,10 @@ pub async fn serve(
             Err(panic) => Err(DriveError::View(format!("the engine's task ended: {panic}")).into()),
         },
     };
+    if result.is_ok() {
+        // Who is slow now finds out from the next daemon.
+        let _ = tokio::time::timeout(FAREWELL, handle.farewell()).await;
+    }
     relay_task.shutdown().await;
     // The store is closed when we return: somebody may open it next.
     driver.abort();

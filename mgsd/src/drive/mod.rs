@@ -2,7 +2,10 @@
 //! commits and log lines come out. Everybody else asks by [`Handle`].
 
 mod api;
+mod farewell;
+mod ledger;
 mod link;
+mod links;
 mod observe;
 mod store;
 mod trace;
@@ -19,13 +22,10 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use store_backends::{Store, StoreError};
 use tokio::sync::{mpsc, oneshot, watch};
-use wire::relay::{self, Frame};
+use wire::relay::Frame;
 
 /// Inputs that wait for the engine.
 const QUEUE: usize = 1024;
-/// What a proxy may have under way.
-const MAX_INFLIGHT: u32 = 65_536;
-const MAX_BYTES: u64 = 64 << 20;
 
 /// A question to the engine.
 type Question = Box<dyn FnOnce(&Engine, Now, &observe::Observer) + Send>;
@@ -34,6 +34,8 @@ enum Message {
     LinkUp(LinkId, link::Outbox),
     Frame(LinkId, Frame),
     LinkDown(LinkId),
+    /// No more requests; tell when all are answered.
+    Farewell(oneshot::Sender<()>),
     Committed(CommitResult),
     /// The store is not where the view is: another writer. Nothing may be served any longer.
     Lost(String),
@@ -72,7 +74,7 @@ pub struct Driver {
     start: Instant,
     inbox: mpsc::Receiver<Message>,
     tx: mpsc::Sender<Message>,
-    links: HashMap<LinkId, link::Outbox>,
+    links: links::Links,
     daemon: String,
     created: watch::Sender<Option<String>>,
     observer: observe::Observer,
@@ -107,7 +109,7 @@ pub async fn start(
         start,
         inbox,
         tx: tx.clone(),
-        links: HashMap::new(),
+        links: links::Links::default(),
         daemon,
         created: made,
         observer: observe::Observer::default(),
@@ -153,6 +155,14 @@ impl Handle {
             _ = given_up => {}
         }
         let _ = self.tx.send(Message::LinkDown(id)).await; // the driver may be gone
+    }
+
+    /// Takes no more requests, and waits until those in service are answered and every proxy has the answers.
+    pub async fn farewell(&self) {
+        let (tx, rx) = oneshot::channel();
+        if self.tx.send(Message::Farewell(tx)).await.is_ok() {
+            let _ = rx.await; // the driver may end before
+        }
     }
 
     /// The UUID of the MGS, as soon as its store holds it; empty when the daemon stops before.
@@ -214,18 +224,20 @@ impl Driver {
     fn message(&mut self, message: Message) {
         let now = now(self.start);
         match message {
-            Message::LinkUp(id, tx) => {
-                self.links.insert(id, tx);
-            }
-            Message::Frame(id, Frame::Hello { identity, min_version, .. }) => {
-                self.welcome(id, &identity, min_version)
+            Message::LinkUp(id, tx) => self.links.up(id, tx),
+            Message::Frame(id, Frame::Hello { identity, min_version, features, .. }) => {
+                let mgs_uuid = self.engine.view().meta.as_ref().map(|m| m.uuid.clone()).unwrap_or_default();
+                let greeting = links::Greeting { proxy: &identity, min_version, features };
+                self.links.hello(id, &greeting, mgs_uuid, self.daemon.clone());
             }
             Message::Frame(id, frame) => {
                 self.observer.incoming(id, &frame);
-                self.engine.handle(Input::Relay(id, frame), now);
+                self.engine.handle(Input::Relay(id, frame.clone()), now);
+                self.links.taken(id, &frame);
             }
+            Message::Farewell(done) => self.links.say_farewell(done),
             Message::LinkDown(id) => {
-                self.links.remove(&id);
+                self.links.down(id);
                 self.observer.link_down(id);
                 self.engine.handle(Input::LinkDown(id), now);
             }
@@ -241,41 +253,12 @@ impl Driver {
         }
     }
 
-    fn welcome(&mut self, id: LinkId, proxy: &str, min_version: u16) {
-        if min_version > relay::VERSION {
-            tracing::error!(proxy, min_version, "proxy speaks only newer relay versions: upgrade mgsd");
-            self.links.remove(&id);
-            return;
-        }
-        tracing::info!(proxy, link = id.0, "proxy connected");
-        let mgs_uuid = self.engine.view().meta.as_ref().map(|m| m.uuid.clone()).unwrap_or_default();
-        let welcome = Frame::Welcome {
-            version: relay::VERSION,
-            features: 0,
-            mgs_uuid,
-            daemon: self.daemon.clone(),
-            max_inflight: MAX_INFLIGHT,
-            max_bytes: MAX_BYTES,
-        };
-        self.send(id, welcome);
-    }
-
-    /// A proxy that does not take its frames loses its link, and dials again: its peers find a fresh one.
-    fn send(&mut self, id: LinkId, frame: Frame) {
-        if let Some(outbox) = self.links.get(&id)
-            && !outbox.push(frame)
-        {
-            tracing::error!(link = id.0, "proxy does not read, its link is given up");
-            self.links.remove(&id);
-        }
-    }
-
     fn drain(&mut self) {
         while let Some(output) = self.engine.poll_transmit() {
             match output {
                 Output::Relay(link, frame) => {
                     self.observer.outgoing(&frame);
-                    self.send(link, frame);
+                    self.links.send(link, frame);
                 }
                 Output::Commit { base, txn, changes, record } => {
                     store::commit(Arc::clone(&self.store), self.tx.clone(), base, txn, changes, record);
@@ -287,6 +270,7 @@ impl Driver {
                 Output::Barrier => store::barrier(Arc::clone(&self.store), self.tx.clone()),
             }
         }
+        self.links.step(self.engine.is_idle());
         while let Some(event) = self.engine.poll_event() {
             trace::event(&event);
             self.observer.event(event);

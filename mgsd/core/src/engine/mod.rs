@@ -159,6 +159,11 @@ impl Engine {
         self.view.meta.is_some()
     }
 
+    /// Every request is answered.
+    pub fn is_idle(&self) -> bool {
+        self.requests.is_empty()
+    }
+
     fn timer(&mut self, at: Duration, timer: Timer) {
         self.timer_count += 1;
         self.timers.insert((at, self.timer_count), timer);

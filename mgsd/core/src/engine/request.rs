@@ -127,6 +127,10 @@ impl Requests {
         id
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
     /// The request with this xid that is still in service.
     pub(crate) fn duplicate(&mut self, export: u64, xid: u64) -> Option<&mut Request> {
         self.open.get_mut(self.by_xid.get(&(export, xid))?)
