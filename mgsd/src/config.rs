@@ -1,6 +1,7 @@
 //! Configuration: command line over file. Parsed once into one typed struct.
 
 use clap::Parser;
+use lnet_core::{Route, RouteError};
 use serde::Deserialize;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -42,6 +43,12 @@ struct Options {
     /// Addresses to listen on for LNet [default: the address of each NID].
     #[arg(long, value_name = "ADDR", value_delimiter = ',')]
     bind: Vec<IpAddr>,
+    /// Wait for an address that is not on this host, and give it up when it leaves: for addresses that move.
+    #[arg(long)]
+    wait_address: bool,
+    /// Routers to a network that no --nid is on, such as 'o2ib via 10.0.0.5@tcp,10.0.0.6@tcp'; may be given again.
+    #[arg(long = "route", value_name = "NET via GATEWAY,...")]
+    routes: Vec<Route>,
     /// Socket of the HTTP API, as unix:PATH [default: unix:DIR/api.sock].
     #[arg(long, value_name = "unix:PATH", value_parser = unix_path)]
     api: Option<PathBuf>,
@@ -60,6 +67,10 @@ struct File {
     port: Option<u16>,
     #[serde(default)]
     bind: Vec<IpAddr>,
+    #[serde(default)]
+    wait_address: bool,
+    #[serde(default)]
+    route: Vec<String>,
     api: Option<String>,
     relay: Option<String>,
     /// Seconds that a file system stays in `startup` after the MGS started.
@@ -77,6 +88,10 @@ pub struct Config {
     pub port: Option<u16>,
     /// Addresses to listen on; empty: those of the NIDs.
     pub bind: Vec<IpAddr>,
+    /// Addresses to listen on may come and go.
+    pub wait_address: bool,
+    /// Routers to networks that no NID is on.
+    pub routes: Vec<Route>,
     /// Socket of the HTTP API.
     pub api: PathBuf,
     /// Socket for proxies that run on their own.
@@ -146,6 +161,11 @@ impl Config {
                 "no NID: say --nid 10.0.0.1@tcp, or nid = [\"10.0.0.1@tcp\"] in the configuration file",
             ));
         }
+        let mut routes = options.routes;
+        if routes.is_empty() {
+            let parsed = file.route.iter().map(|text| text.parse());
+            routes = parsed.collect::<Result<_, RouteError>>().map_err(|e| bad(e.to_string()))?;
+        }
         Ok(Self {
             api: options.api.or(socket("api", file.api.as_ref())?).unwrap_or_else(|| data.join("api.sock")),
             relay: options.relay.or(socket("relay", file.relay.as_ref())?),
@@ -153,6 +173,8 @@ impl Config {
             nids,
             port: options.port.or(file.port),
             bind: if options.bind.is_empty() { file.bind } else { options.bind },
+            wait_address: options.wait_address || file.wait_address,
+            routes,
             ir_timeout: Duration::from_secs(file.ir_timeout.unwrap_or(400)),
         })
     }
@@ -188,6 +210,25 @@ mod tests {
     }
 
     #[test]
+    fn routes_and_moving_addresses_from_either_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("mgsd.toml");
+        let routes = ["o2ib via 10.0.0.5@tcp,10.0.0.6@tcp", "gni via 10.0.0.7@tcp"];
+        let text = format!(
+            "data = \"/a\"\nnid = [\"10.0.0.1@tcp\"]\nwait_address = true\nroute = [\"{}\", \"{}\"]\n",
+            routes[0], routes[1]
+        );
+        std::fs::write(&file, text).unwrap();
+        let said = config(&["--config", file.to_str().unwrap()]).unwrap();
+        assert_eq!((said.wait_address, said.routes), (true, routes.map(|r| r.parse().unwrap()).to_vec()));
+        let args = ["--data", "/a", "--nid", "10.0.0.1@tcp"];
+        let typed = config(&[&args[..], &["--route", routes[0], "--route", routes[1]]].concat()).unwrap();
+        assert_eq!((typed.wait_address, typed.routes), (false, routes.map(|r| r.parse().unwrap()).to_vec()));
+        assert!(config(&[&args[..], &["--wait-address"]].concat()).unwrap().wait_address);
+        assert!(!config(&args).unwrap().wait_address);
+    }
+
+    #[test]
     fn errors_name_what_is_wrong() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("mgsd.toml");
@@ -195,6 +236,7 @@ mod tests {
             ("dta = 1", "dta"),
             ("data=\"/a\"\nnid = [\"x@y\"]", "x@y"),
             ("data=\"/a\"\nnid = [\"10.0.0.1@tcp\"]\napi = \"tcp:1\"", "unix:PATH"),
+            ("data=\"/a\"\nnid = [\"10.0.0.1@tcp\"]\nroute = [\"o2ib over x\"]", "via"),
         ] {
             std::fs::write(&file, text).unwrap();
             let error = config(&["--config", file.to_str().unwrap()]).unwrap_err().to_string();

@@ -152,6 +152,8 @@ fn spawn_proxy(config: &Config) -> Result<(lnet_proxy::Handle, FrameLink), BindE
     let spawn = |port: u16| {
         let mut proxy = lnet_proxy::Config::new(config.nids.clone()).with_port(port);
         proxy.bind = config.bind.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
+        proxy.wait_address = config.wait_address;
+        proxy.core.routes.clone_from(&config.routes);
         proxy.core.identity = format!("mgsd pid {}", std::process::id());
         let (near, far) = link::pair();
         lnet_proxy::spawn(proxy, Link::Memory(far)).map(|handle| (handle, near))

@@ -36,6 +36,8 @@ impl Daemon {
             nids: vec![nid],
             port: Some(0),
             bind: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
+            wait_address: false,
+            routes: Vec::new(),
             api: socket.clone(),
             relay: None,
             ir_timeout,
