@@ -72,6 +72,47 @@ pub enum EventKind {
         /// Off from now on.
         off: bool,
     },
+    /// A parameter was set.
+    ParamSet {
+        /// `testfs-OST0000`; `params` for `set_param -P`.
+        device: String,
+        /// `osc.max_dirty_mb`, or a path.
+        name: String,
+        /// `64`.
+        value: String,
+    },
+    /// A parameter was taken away: mounts to come see the default.
+    ParamDeleted {
+        /// `testfs-OST0000`; `params` for `set_param -P`.
+        device: String,
+        /// `osc.max_dirty_mb`, or a path.
+        name: String,
+    },
+    /// A pool was made.
+    PoolCreated {
+        /// File system.
+        fs: String,
+        /// Pool.
+        pool: String,
+    },
+    /// OSTs became members of a pool, or left it.
+    PoolMembers {
+        /// File system.
+        fs: String,
+        /// Pool.
+        pool: String,
+        /// `testfs-OST0000`.
+        osts: Vec<String>,
+        /// They joined.
+        added: bool,
+    },
+    /// A pool is gone.
+    PoolDestroyed {
+        /// File system.
+        fs: String,
+        /// Pool.
+        pool: String,
+    },
     /// A target started: the NID table changed.
     TargetReady {
         /// `testfs-OST0000`.

@@ -27,8 +27,10 @@ pub struct Setting<'a> {
     pub scope: Scope,
     /// `osc.max_dirty_mb`.
     pub name: &'a str,
-    /// `64`.
+    /// `64`; of a deletion, the only value that goes, or empty.
     pub value: &'a str,
+    /// Taken away. An empty value means the same.
+    pub delete: bool,
 }
 
 impl Setting<'_> {
@@ -36,6 +38,18 @@ impl Setting<'_> {
         match self.scope {
             Scope::Fs => self.fs.to_owned(),
             Scope::Target(id) => id.svname(self.fs),
+        }
+    }
+    const fn deletes(&self) -> bool {
+        self.delete || self.value.is_empty()
+    }
+    /// Its class is one that nodes execute.
+    pub fn is_known(&self) -> bool {
+        let class = self.name.split_once('.').map_or("", |(class, _)| class);
+        match class {
+            "failover" => ["failover.node", "failover.mode"].contains(&self.name),
+            _ => ["sys", "quota", "osc", "mdc", "lov", "llite", "mdt", "mdd", "lod", "ost", "osd"]
+                .contains(&class),
         }
     }
     fn text(&self) -> String {
@@ -51,8 +65,17 @@ impl Setting<'_> {
     }
 }
 
-/// Sets a parameter. Names that no class knows are left alone, as the kernel does.
+/// Sets a parameter, or takes it away. Names that no class knows are left alone, as the kernel does.
 pub fn set(tx: &mut Tx<'_>, s: &Setting<'_>) -> Result<(), Error> {
+    let before = tx.changed_logs();
+    write(tx, s)?;
+    if s.deletes() && tx.changed_logs() == before && s.is_known() {
+        return Err(s.refused(Errno::ENOENT, "is not set", "see 'mgsctl param list'"));
+    }
+    Ok(())
+}
+
+fn write(tx: &mut Tx<'_>, s: &Setting<'_>) -> Result<(), Error> {
     match s.name.split_once('.').map_or(("", s.name), |(class, rest)| (class, rest)) {
         ("failover", "mode") => {
             Err(s.refused(Errno::EPERM, "is fixed when the target is formatted", "format it again"))
@@ -69,7 +92,7 @@ pub fn set(tx: &mut Tx<'_>, s: &Setting<'_>) -> Result<(), Error> {
             if tx.log_is_empty(&device) {
                 return Err(s.refused(Errno::ENODEV, "has no log of its own", "name one registered target"));
             }
-            put(tx, s.fs, &device, &device, s.name, param(Some(&device), &s.text()))
+            put(tx, s, &device, &device, s.name, param(Some(&device), &s.text()))
         }
         _ => Ok(()),
     }
@@ -79,10 +102,16 @@ fn param(dev: Option<&str>, text: &str) -> LustreCfg {
     LustreCfg::param(dev, text)
 }
 
-/// Replaces the live section with this key by a new one; nothing happens when the value is there already.
+/// Parameters with several values at a time: a new one is added, none is replaced (LU-17920).
+pub fn compound(name: &str) -> bool {
+    ["nrs_tbf_rule", "pcc", "wbc"].contains(&name.rsplit('.').next().unwrap_or(name))
+}
+
+/// Replaces the live section with this key by a new one; nothing happens when the value is there already. Of a
+/// deletion, the section goes and nothing comes.
 fn put(
     tx: &mut Tx<'_>,
-    fs: &str,
+    s: &Setting<'_>,
     log: &str,
     tgtname: &str,
     name: &str,
@@ -91,19 +120,25 @@ fn put(
     if tx.log_is_empty(log) {
         return Ok(());
     }
-    let compound = ["nrs_tbf_rule", "pcc", "wbc"].contains(&name.rsplit('.').next().unwrap_or(name));
+    if s.deletes() {
+        let only = record.buf_str(1).filter(|_| !s.value.is_empty());
+        return tx.skip_values(log, tgtname, name, only);
+    }
     let live = tx.live_values(log, tgtname, name);
     if live.contains(&record) {
         return Ok(());
     }
-    if !compound {
+    if !compound(name) {
         tx.skip_sections(log, tgtname, name)?;
     }
-    tx.section(fs, log, tgtname, name, 0, &[record])
+    tx.section(s.fs, log, tgtname, name, 0, &[record])
 }
 
 fn number(s: &Setting<'_>) -> Result<u32, Error> {
     let text = s.value;
+    if s.deletes() && text.is_empty() {
+        return Ok(0); // the record is only looked for by its name
+    }
     let parsed = match (text.strip_prefix("0x"), text.strip_prefix('0')) {
         (Some(hex), _) => u32::from_str_radix(hex, 16),
         (None, Some(octal)) if !octal.is_empty() => u32::from_str_radix(octal, 8),
@@ -133,13 +168,13 @@ fn set_sys(tx: &mut Tx<'_>, s: &Setting<'_>, name: &str) -> Result<(), Error> {
         record = record.with_text(1, &s.text());
     }
     for log in served_logs(tx, s.fs) {
-        put(tx, s.fs, &log, s.fs, s.name, record.clone())?;
+        put(tx, s, &log, s.fs, s.name, record.clone())?;
     }
     Ok(())
 }
 
 fn set_quota(tx: &mut Tx<'_>, s: &Setting<'_>, name: &str) -> Result<(), Error> {
-    let valid = s.value == "none" || s.value.contains(['u', 'g', 'p']);
+    let valid = s.deletes() || s.value == "none" || s.value.contains(['u', 'g', 'p']);
     if !["mdt", "ost"].contains(&name) || !valid {
         return Err(s.refused(
             Errno::EINVAL,
@@ -148,12 +183,13 @@ fn set_quota(tx: &mut Tx<'_>, s: &Setting<'_>, name: &str) -> Result<(), Error> 
         ));
     }
     for log in served_logs(tx, s.fs).into_iter().filter(|l| !l.ends_with("-client")) {
-        put(tx, s.fs, &log, s.fs, s.name, param(Some(s.fs), &s.text()))?;
+        put(tx, s, &log, s.fs, s.name, param(Some(s.fs), &s.text()))?;
     }
     Ok(())
 }
 
-/// Client, MDT and OST logs of a file system, in that order.
+/// Client, MDT and OST logs of a file system, in that order. The kernel takes them by a hash that differs from MGT to
+/// MGT, so that the steps of their sections do, too.
 fn served_logs(tx: &Tx<'_>, fs: &str) -> Vec<String> {
     let mut logs = vec![client_log(fs)];
     logs.extend(tx.targets(fs).into_iter().map(|id| id.svname(fs)));
@@ -171,17 +207,17 @@ fn set_connection(tx: &mut Tx<'_>, s: &Setting<'_>, name: &str) -> Result<(), Er
     }
     let kind = if id.kind == TargetKind::Ost { "osc" } else { "mdc" };
     let device = format!("{target}-{kind}");
-    put(tx, s.fs, &client_log(s.fs), &device, s.name, param(Some(&device), &s.text()))?;
+    put(tx, s, &client_log(s.fs), &device, s.name, param(Some(&device), &s.text()))?;
     for mdt in tx.mdts(s.fs) {
         let log = mdt.svname(s.fs);
         if id.kind == TargetKind::Ost {
             let device = format!("{target}-osc-{mdt}");
-            put(tx, s.fs, &log, &device, s.name, param(Some(&device), &s.text()))?;
+            put(tx, s, &log, &device, s.name, param(Some(&device), &s.text()))?;
         } else if name == "active" && mdt != id {
             let device = format!("{target}-osp-{mdt}");
             put(
                 tx,
-                s.fs,
+                s,
                 &log,
                 &device,
                 "osp.active",
@@ -190,7 +226,7 @@ fn set_connection(tx: &mut Tx<'_>, s: &Setting<'_>, name: &str) -> Result<(), Er
             let lov = mdtlov(s.fs, mdt);
             let on = u8::from(!s.value.starts_with('0'));
             let name = format!("{device}.active");
-            put(tx, s.fs, &log, &lov, &name, param(Some(&lov), &format!("{name}={on}")))?;
+            put(tx, s, &log, &lov, &name, param(Some(&lov), &format!("{name}={on}")))?;
         }
     }
     Ok(())
@@ -205,7 +241,7 @@ fn set_active(tx: &mut Tx<'_>, s: &Setting<'_>, id: TargetId) -> Result<(), Erro
             "MDT0000 stays active",
         ));
     }
-    let off = s.value.starts_with('0');
+    let off = s.value.starts_with('0') && !s.deletes();
     let target = id.svname(s.fs);
     let (in_client, in_mdt) =
         if id.kind == TargetKind::Ost { ("add osc", "add osc") } else { ("add mdc", "add osp") };
@@ -221,9 +257,9 @@ fn set_lov(tx: &mut Tx<'_>, s: &Setting<'_>) -> Result<(), Error> {
         return Err(s.refused(Errno::EINVAL, "needs an MDT", "name an MDT, such as FS-MDT0000"));
     };
     let (log, device) = (id.svname(s.fs), mdtlov(s.fs, id));
-    put(tx, s.fs, &log, &device, s.name, param(Some(&device), &s.text()))?;
+    put(tx, s, &log, &device, s.name, param(Some(&device), &s.text()))?;
     let device = format!("{}-clilov", s.fs);
-    put(tx, s.fs, &client_log(s.fs), &device, s.name, param(Some(&device), &s.text()))
+    put(tx, s, &client_log(s.fs), &device, s.name, param(Some(&device), &s.text()))
 }
 
 const SQUASH: [&str; 2] = ["root_squash", "nosquash_nids"];
@@ -237,7 +273,7 @@ fn set_llite(tx: &mut Tx<'_>, s: &Setting<'_>, name: &str) -> Result<(), Error> 
         ));
     }
     let log = client_log(s.fs);
-    put(tx, s.fs, &log, &log, s.name, param(Some(&log), &s.text()))
+    put(tx, s, &log, &log, s.name, param(Some(&log), &s.text()))
 }
 
 fn set_mdt(tx: &mut Tx<'_>, s: &Setting<'_>, name: &str) -> Result<(), Error> {
@@ -255,11 +291,11 @@ fn set_mdt(tx: &mut Tx<'_>, s: &Setting<'_>, name: &str) -> Result<(), Error> {
     };
     for mdt in mdts {
         let device = mdt.svname(s.fs);
-        put(tx, s.fs, &device, &device, s.name, param(Some(&device), &s.text()))?;
+        put(tx, s, &device, &device, s.name, param(Some(&device), &s.text()))?;
     }
     if squash {
         let (log, name) = (client_log(s.fs), format!("llite.{name}"));
-        put(tx, s.fs, &log, &log, &name, param(Some(&log), &format!("{name}={}", s.value)))?;
+        put(tx, s, &log, &log, &name, param(Some(&log), &format!("{name}={}", s.value)))?;
     }
     Ok(())
 }
@@ -272,6 +308,11 @@ fn add_failnid(tx: &mut Tx<'_>, s: &Setting<'_>) -> Result<(), Error> {
     let target = id.svname(s.fs);
     if tx.log_is_empty(&target) {
         return Err(s.refused(Errno::ENOENT, "the target has no log", "register it first"));
+    }
+    if s.deletes() {
+        let mut logs = vec![client_log(s.fs)];
+        logs.extend(tx.mdts(s.fs).into_iter().map(|mdt| mdt.svname(s.fs)));
+        return logs.iter().try_for_each(|log| tx.skip_sections(log, &target, "add failnid"));
     }
     let nodes = failover_nodes(s.value);
     if nodes.is_empty() {

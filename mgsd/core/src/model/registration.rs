@@ -182,7 +182,7 @@ fn update(tx: &mut Tx<'_>, req: &Request, id: TargetId) -> Result<Outcome, Error
     let fs = req.info.fsname.as_str();
     for value in &parsed.failover {
         let name = "failover.node";
-        conf_param::set(tx, &Setting { fs, scope: Scope::Target(id), name, value })?;
+        conf_param::set(tx, &Setting { fs, scope: Scope::Target(id), name, value, delete: false })?;
     }
     set_all(tx, fs, id, &parsed)?;
     if let Some(mut target) = tx.target(fs, id).cloned() {
@@ -204,7 +204,7 @@ fn set_all(tx: &mut Tx<'_>, fs: &str, id: TargetId, parsed: &params::Parsed) -> 
         let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
         let whole = name.starts_with("sys.") || name.starts_with("quota.");
         let scope = if whole { Scope::Fs } else { Scope::Target(id) };
-        conf_param::set(tx, &Setting { fs, scope, name, value })?;
+        conf_param::set(tx, &Setting { fs, scope, name, value, delete: false })?;
     }
     Ok(())
 }

@@ -47,7 +47,7 @@ pub(super) fn failover_list(device: &str, nodes: &[Vec<Nid>]) -> Vec<LustreCfg> 
 }
 
 /// Names of the LOV and LMV that every client builds.
-fn clilov(fs: &str) -> String {
+pub(super) fn clilov(fs: &str) -> String {
     format!("{fs}-clilov")
 }
 fn clilmv(fs: &str) -> String {

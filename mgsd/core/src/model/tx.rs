@@ -241,6 +241,26 @@ impl<'a> Tx<'a> {
         self.append(log, &record)
     }
 
+    /// How many logs it writes to, and how many markers it edits: the same before and after means that nothing was done.
+    pub fn changed_logs(&self) -> (usize, usize) {
+        let appended = self.logs.values().flatten().map(|entry| entry.log.last_index() as usize).sum();
+        (appended, self.edited.len())
+    }
+    /// Names of the file systems.
+    pub fn file_systems(&self) -> BTreeSet<String> {
+        self.view.fs.keys().chain(self.heads.keys()).cloned().collect()
+    }
+
+    /// Appends a section to `params`, which counts its steps by itself.
+    pub fn params_section(&mut self, tag: &str, path: &str, records: &[LustreCfg]) -> Result<(), Error> {
+        let log = super::command::param::PARAMS;
+        let last = self.log(log).and_then(|entry| {
+            let markers = entry.log.records().filter_map(|r| r.cfg().ok()?.marker());
+            markers.map(|m| m.step).max()
+        });
+        self.section_at(last.unwrap_or(1) + 1, log, tag, path, 0, records)
+    }
+
     /// Appends a section: START, the records, END, all with the next step of the file system.
     /// `flags` (SKIP, EXCLUDE) go on both markers.
     pub fn section(
@@ -256,8 +276,22 @@ impl<'a> Tx<'a> {
             return Err(Error::Bug { what: format!("section for unknown file system '{fs}'") });
         };
         head.generation += 1;
+        let step = head.generation;
+        self.set_head(fs, head);
+        self.section_at(step, log, tgtname, comment, flags, records)
+    }
+
+    fn section_at(
+        &mut self,
+        step: u32,
+        log: &str,
+        tgtname: &str,
+        comment: &str,
+        flags: u32,
+        records: &[LustreCfg],
+    ) -> Result<(), Error> {
         let mut marker = Marker {
-            step: head.generation,
+            step,
             flags: flag::START | flags,
             vers: MARKER_VERSION,
             createtime: u64::try_from(self.wall).unwrap_or(0),
@@ -265,7 +299,6 @@ impl<'a> Tx<'a> {
             tgtname: tgtname.to_owned(),
             comment: comment.to_owned(),
         };
-        self.set_head(fs, head);
         self.append_marker(log, &marker)?;
         for record in records {
             self.append(log, record)?;
@@ -278,6 +311,37 @@ impl<'a> Tx<'a> {
     pub fn skip_sections(&mut self, log: &str, tgtname: &str, comment: &str) -> Result<(), Error> {
         let cancel = u64::try_from(self.wall).unwrap_or(0);
         self.edit_sections(log, tgtname, comment, |m| {
+            m.flags |= flag::SKIP;
+            m.canceltime = cancel;
+        })
+    }
+
+    /// The same for sections whose record has exactly this `name=value`; all of them when none is given.
+    pub fn skip_values(
+        &mut self,
+        log: &str,
+        tgtname: &str,
+        comment: &str,
+        text: Option<&str>,
+    ) -> Result<(), Error> {
+        let Some(text) = text else { return self.skip_sections(log, tgtname, comment) };
+        let Some(entry) = self.log(log) else { return Ok(()) };
+        let (mut hits, mut open, mut equal) = (Vec::new(), Vec::new(), false);
+        for r in entry.log.records().filter(|r| r.live) {
+            let Ok(cfg) = r.cfg() else { continue };
+            match cfg.marker() {
+                Some(m) if m.flags & flag::SKIP != 0 || m.tgtname != tgtname || m.comment != comment => {}
+                Some(m) if m.is_start() => (open, equal) = (vec![(r.index, r.offset)], false),
+                Some(_) if equal => {
+                    hits.append(&mut open);
+                    hits.push((r.index, r.offset));
+                }
+                Some(_) => {}
+                None => equal |= !open.is_empty() && cfg.buf_str(1) == Some(text),
+            }
+        }
+        let cancel = u64::try_from(self.wall).unwrap_or(0);
+        self.edit_markers(log, hits, |m| {
             m.flags |= flag::SKIP;
             m.canceltime = cancel;
         })
@@ -334,6 +398,15 @@ impl<'a> Tx<'a> {
                     .then_some((r.index, r.offset))
             })
             .collect();
+        self.edit_markers(log, hits, edit)
+    }
+
+    fn edit_markers(
+        &mut self,
+        log: &str,
+        hits: Vec<(u32, u64)>,
+        edit: impl Fn(&mut Marker),
+    ) -> Result<(), Error> {
         for (index, offset) in hits {
             let entry = self.log_mut(log)?;
             entry

@@ -2,6 +2,8 @@
 //! planner, commit and notification serve it as serve a registration.
 
 pub mod fs;
+pub mod param;
+pub mod pool;
 
 use super::Resource;
 use super::commit::EventKind;
@@ -13,6 +15,10 @@ use crate::error::Error;
 pub enum Command {
     /// `mgsctl fs …`
     Fs(fs::Command),
+    /// `mgsctl param …`
+    Param(param::Command),
+    /// `mgsctl pool …`
+    Pool(pool::Command),
 }
 
 /// A command with who asks, and how.
@@ -58,6 +64,18 @@ impl From<fs::Command> for Command {
     }
 }
 
+impl From<param::Command> for Command {
+    fn from(command: param::Command) -> Self {
+        Self::Param(command)
+    }
+}
+
+impl From<pool::Command> for Command {
+    fn from(command: pool::Command) -> Self {
+        Self::Pool(command)
+    }
+}
+
 impl Command {
     /// Plans it.
     ///
@@ -66,6 +84,8 @@ impl Command {
     pub fn plan(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
         match self {
             Self::Fs(command) => command.plan(tx),
+            Self::Param(command) => command.plan(tx),
+            Self::Pool(command) => command.plan(tx),
         }
     }
 }
