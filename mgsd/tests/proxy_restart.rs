@@ -1,4 +1,4 @@
-//! mgsd is killed and restarted behind a proxy that goes on: no TCP connection of a node breaks, every node is back in
+//! mgsd is killed, or told to end, and restarted behind a proxy that goes on: no TCP connection of a node breaks, every node is back in
 //! service by one reconnect of its import, with all its locks.
 //!
 //! `RESTARTS` sets how often (5; `make soak` says 100), `PEERS` how many nodes (50; 500).
@@ -7,6 +7,7 @@
 use lnet_proxy::{Handle, Link};
 use lustre_peer::host::{HostConfig, PeerHost};
 use lustre_peer::node::Event;
+use rustix::process::{Pid, Signal, kill_process};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -182,7 +183,13 @@ async fn no_connection_breaks_when_mgsd_restarts() {
     let begin = Instant::now();
     for round in 1..=restarts {
         let killed = Instant::now();
-        daemon.kill().await.unwrap();
+        if round % 2 == 0 {
+            let pid = i32::try_from(daemon.id().unwrap()).unwrap();
+            kill_process(Pid::from_raw(pid).unwrap(), Signal::TERM).unwrap();
+            assert!(daemon.wait().await.unwrap().success());
+        } else {
+            daemon.kill().await.unwrap();
+        }
         daemon = start(&data, &relay).await;
         orders.send_replace(round);
         count(peers, &mut in_service, &mut nodes, |attempts| more += u32::from(attempts > 1)).await;
