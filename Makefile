@@ -1,7 +1,7 @@
 # Entries of the project; each does its own set-up (scripts/setup). What CI runs is `make test`, nothing else.
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test fuzz soak
+.PHONY: help run demo test fuzz mutants soak
 
 help: ## list these entries
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ test: ## everything that CI checks: format, documents, lints, API docs, all test
 
 fuzz: ## fuzz one decoder or core: TARGET=name SECONDS=60; without TARGET the names
 	@scripts/fuzz "$(TARGET)" "$(SECONDS)"
+
+mutants: ## which changes of the code no test notices: CRATE="wire lnet-core"; hours
+	@scripts/mutants "$(CRATE)"
 
 soak: ## the long versions of tests: KILLS=200 SECONDS=600 (of fuzzing)
 	@scripts/soak "$(KILLS)" "$(SECONDS)"
