@@ -45,6 +45,8 @@ enum Write {
 pub(super) struct Writes {
     queue: VecDeque<Write>,
     flight: Option<Flight>,
+    /// The store does not say what became of the commit in flight: nothing new is taken until it does.
+    stuck: Option<Error>,
 }
 
 /// What happens when the commit is done.
@@ -90,6 +92,9 @@ impl Engine {
             let error = Error::NotNow { what: "too many registrations are waiting", errno: Errno::EAGAIN };
             return self.answer_error(id, &error, now);
         }
+        if let Some(error) = self.writes.stuck.clone() {
+            return self.refuse(&Write::Register(id, request), &error, now);
+        }
         request.entropy = [self.entropy.bytes(), self.entropy.bytes()];
         let ready = request.info.flags & wire::mgs::ldd::OPC_READY != 0;
         let write = if ready { Write::Ready(id, request) } else { Write::Register(id, request) };
@@ -104,6 +109,9 @@ impl Engine {
     pub(super) fn queue_order(&mut self, ticket: Ticket, order: Box<Order>, now: Now) {
         if self.writes.queue.len() >= QUEUE {
             let error = Error::NotNow { what: "too many changes are waiting", errno: Errno::EAGAIN };
+            return self.reply(Reply::Order(ticket, Err(error)), now);
+        }
+        if let Some(error) = self.writes.stuck.clone() {
             return self.reply(Reply::Order(ticket, Err(error)), now);
         }
         self.queue_write(Write::Order(ticket, order), now);
@@ -293,30 +301,57 @@ impl Engine {
         let Some(flight) = self.writes.flight.take() else {
             return self.event(Event::Bug { what: "a commit ended that was not in flight".to_owned() });
         };
+        self.writes.stuck = None;
         match result {
             CommitResult::Committed => self.landed(flight, now),
             CommitResult::Failed { errno, why } => {
                 self.next = self.view.clone();
                 self.count("commits_failed");
                 self.event(Event::CommitFailed { why: why.clone() });
-                let error = Error::Storage { what: why, errno };
-                for reply in flight.answers {
-                    let reply = match reply {
-                        // Registrations keep their body: without it the peer would mount from its local copy.
-                        Reply::Peer(id, answer, _) => {
-                            let status = error.errno().status();
-                            Reply::Peer(id, Answer { status, ..with_error_flag(answer) }, None)
-                        }
-                        Reply::Order(ticket, _) => Reply::Order(ticket, Err(error.clone())),
-                    };
-                    self.reply(reply, now);
-                }
+                self.fail(flight.answers, &Error::Storage { what: why, errno }, now);
                 if self.view.meta.is_none() {
                     self.create_mgs(now);
                 }
             }
         }
         self.plan(now);
+    }
+
+    /// The store does not answer. Who waits is told so, and may come again: a repetition is recognised, whether or not
+    /// the commit turns out to be done. Reads go on from the view.
+    pub(super) fn stuck(&mut self, errno: Errno, why: String, now: Now) {
+        let Some(flight) = &mut self.writes.flight else { return };
+        let answers = std::mem::take(&mut flight.answers);
+        self.count("commits_stuck");
+        self.event(Event::CommitFailed { why: why.clone() });
+        let error = Error::Storage { what: why, errno };
+        self.fail(answers, &error, now);
+        for write in std::mem::take(&mut self.writes.queue) {
+            match write {
+                Write::Create { .. } | Write::Confirm(..) => self.writes.queue.push_back(write),
+                Write::Register(..) | Write::Ready(..) | Write::Order(..) => self.refuse(&write, &error, now),
+            }
+        }
+        self.writes.stuck = Some(error);
+    }
+
+    /// Why no change is taken at present.
+    pub fn store_trouble(&self) -> Option<String> {
+        self.writes.stuck.as_ref().map(ToString::to_string)
+    }
+
+    fn fail(&mut self, answers: Vec<Reply>, error: &Error, now: Now) {
+        for reply in answers {
+            let reply = match reply {
+                // Registrations keep their body: without it the peer would mount from its local copy.
+                Reply::Peer(id, answer, _) => {
+                    let status = error.errno().status();
+                    Reply::Peer(id, Answer { status, ..with_error_flag(answer) }, None)
+                }
+                Reply::Order(ticket, _) => Reply::Order(ticket, Err(error.clone())),
+            };
+            self.reply(reply, now);
+        }
     }
 
     /// Imperative recovery, off or not, of the file systems that a commit has to do with.
@@ -388,9 +423,10 @@ fn with_error_flag(mut answer: Answer) -> Answer {
 
 /// Whether a store takes both sets of changes in one commit. What is too large alone is the store's to refuse.
 fn fits(batch: &Changes, more: &Changes) -> bool {
-    let new = more.keys().filter(|k| !batch.contains_key(*k)).count();
-    let bytes: usize = batch.iter().chain(more).map(|(k, v)| k.len() + v.as_ref().map_or(0, Vec::len)).sum();
-    batch.is_empty() || (batch.len() + new <= MAX_CHANGES && bytes <= MAX_BYTES)
+    // A log that both write to is one change, the longer segment: it is not counted twice.
+    let kept = || batch.iter().filter(|(k, _)| !more.contains_key(*k)).chain(more);
+    let bytes: usize = kept().map(|(k, v)| k.len() + v.as_ref().map_or(0, Vec::len)).sum();
+    batch.is_empty() || (kept().count() <= MAX_CHANGES && bytes <= MAX_BYTES)
 }
 
 fn checked(view: &View, finished: Finished) -> Result<Finished, Error> {
