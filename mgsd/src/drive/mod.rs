@@ -37,6 +37,11 @@ enum Message {
     /// No more requests; tell when all are answered.
     Farewell(oneshot::Sender<()>),
     Committed(CommitResult),
+    /// The store does not say what became of the commit in flight.
+    Stuck {
+        errno: mgs_core::Errno,
+        why: String,
+    },
     /// The store is not where the view is: another writer. Nothing may be served any longer.
     Lost(String),
     Barrier(Option<u64>),
@@ -242,6 +247,7 @@ impl Driver {
                 self.engine.handle(Input::LinkDown(id), now);
             }
             Message::Committed(result) => self.engine.handle(Input::Committed(result), now),
+            Message::Stuck { errno, why } => self.engine.handle(Input::Stuck { errno, why }, now),
             Message::Barrier(seq) => self.engine.handle(Input::Barrier(seq), now),
             Message::Ask(question) => question(&self.engine, now, &self.observer),
             Message::Order(order, answer) => {

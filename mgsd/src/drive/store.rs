@@ -11,6 +11,8 @@ use tokio::sync::mpsc;
 
 /// Pause between two attempts to learn what became of a commit.
 const RETRY: Duration = Duration::from_millis(250);
+/// One line of the log for so many attempts.
+const LINE_EACH: u32 = 40;
 
 /// Makes a commit; its fate comes back as a message.
 pub(super) fn commit(
@@ -34,33 +36,53 @@ pub(super) fn commit(
                 Message::Lost(format!("is at commit {at}, expected {base}: somebody else has written to it"))
             }
             CommitOutcome::Unknown(error) if error.is_refusal() => failed(&error),
-            CommitOutcome::Unknown(error) => resolve(store.as_ref(), TxnId(txn), base, error).await,
+            CommitOutcome::Unknown(error) => resolve(store.as_ref(), &tx, TxnId(txn), base, error).await,
         };
         let _ = tx.send(message).await; // the driver may be gone
     });
 }
 
-/// Neither yes nor no: looks for the transaction until the store answers.
-async fn resolve(store: &dyn Store, txn: TxnId, base: u64, first: StoreError) -> Message {
-    tracing::warn!(error = %first, "outcome of a commit is unknown; asking the store");
+/// Neither yes nor no: looks for the transaction until the store answers. Who waits is told after the first try that
+/// got no answer.
+async fn resolve(
+    store: &dyn Store,
+    tx: &mpsc::Sender<Message>,
+    txn: TxnId,
+    base: u64,
+    first: StoreError,
+) -> Message {
+    let mut tries: u32 = 0;
     loop {
-        match store.find_txn(txn, base).await {
+        let error = match store.find_txn(txn, base).await {
             Ok(Some(_)) => return Message::Committed(CommitResult::Committed),
             Ok(None) => return failed(&first),
-            Err(error) => tracing::warn!(%error, "outcome of a commit is still unknown"),
+            Err(error) => error,
+        };
+        if tries == 0 {
+            let why = format!("whether this is done will be known when the store answers again: {error}");
+            // of the two errors the one that says more
+            let errno = if matches!(error, StoreError::Io { .. }) { errno(&first) } else { errno(&error) };
+            let _ = tx.send(Message::Stuck { errno, why }).await; // the driver may be gone
         }
+        if tries.is_multiple_of(LINE_EACH) {
+            tracing::warn!(%error, "the outcome of a commit is unknown; asking the store until it answers");
+        }
+        tries = tries.wrapping_add(1);
         tokio::time::sleep(RETRY).await;
     }
 }
 
 fn failed(error: &StoreError) -> Message {
-    let errno = match error {
+    Message::Committed(CommitResult::Failed { errno: errno(error), why: error.to_string() })
+}
+
+const fn errno(error: &StoreError) -> Errno {
+    match error {
         StoreError::TooLarge { .. } => Errno::E2BIG,
         StoreError::Full { .. } => Errno::ENOSPC,
         StoreError::ReadOnly { .. } => Errno::EROFS,
         _ => Errno::EIO,
-    };
-    Message::Committed(CommitResult::Failed { errno, why: error.to_string() })
+    }
 }
 
 /// Asks where the store is.

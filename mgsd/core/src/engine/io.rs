@@ -39,6 +39,13 @@ pub enum Input {
     LinkDown(LinkId),
     /// The store's answer to [`Output::Commit`].
     Committed(CommitResult),
+    /// The store does not say what became of the commit in flight; [`Input::Committed`] follows when it does.
+    Stuck {
+        /// What those who wait are told.
+        errno: Errno,
+        /// Why, for them and for the log.
+        why: String,
+    },
     /// Somebody asks for a change; answered by [`Output::Done`] once it is durable.
     Order(Ticket, Box<Order>),
     /// The store's answer to [`Output::Barrier`]: the commit it is at, or `None` when it could not say.

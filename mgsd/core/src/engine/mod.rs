@@ -106,6 +106,7 @@ impl Engine {
             Input::LinkDown(link) => self.peers.retain(|(l, _), _| *l != link),
             Input::Order(ticket, order) => self.queue_order(ticket, order, now),
             Input::Committed(result) => self.committed(result, now),
+            Input::Stuck { errno, why } => self.stuck(errno, why, now),
             Input::Barrier(seq) => self.barrier_done(seq, now),
         }
     }
