@@ -4,6 +4,7 @@ use crate::Errno;
 use crate::engine::LinkId;
 use crate::time::Now;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Duration;
 use wire::Nid;
 use wire::ptlrpc::{ConnectData, connect_flags as cf, connect_op};
@@ -19,6 +20,10 @@ pub struct Address {
     pub local: Nid,
     /// Its LNet incarnation: another one is another boot.
     pub incarnation: u64,
+    /// Address of its connection, or of its router's.
+    pub remote: Option<IpAddr>,
+    /// Router that it came through.
+    pub gateway: Option<Nid>,
 }
 
 /// A connected MGC.
@@ -195,6 +200,10 @@ impl Exports {
     /// An export by its handle.
     pub fn get(&self, cookie: u64) -> Option<&Export> {
         self.by_cookie.get(&cookie)
+    }
+    /// An export by the UUID of its MGC.
+    pub fn by_uuid(&self, uuid: &str) -> Option<&Export> {
+        self.get(*self.by_uuid.get(uuid)?)
     }
     /// The same, to change.
     pub fn get_mut(&mut self, cookie: u64) -> Option<&mut Export> {

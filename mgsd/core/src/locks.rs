@@ -101,6 +101,10 @@ impl Locks {
         Some(*lock)
     }
 
+    /// Locks on a resource.
+    pub fn on(&self, resource: ResId) -> impl Iterator<Item = &Lock> {
+        self.by_resource.get(&resource).into_iter().flatten().filter_map(|c| self.by_cookie.get(c))
+    }
     /// Locks of an export.
     pub fn of_export(&self, export: u64) -> impl Iterator<Item = &Lock> {
         self.by_export.get(&export).into_iter().flatten().filter_map(|c| self.by_cookie.get(c))

@@ -70,6 +70,29 @@ impl Observer {
                 );
                 (nid, "dropped", String::new(), 0, why)
             }
+            Event::Held { nid, target } => {
+                let why = format!("waits up to 50 s for 'mgsctl registration approve {target}'");
+                (nid, "held", target, 0, why)
+            }
+            Event::Outdated { nid, target, instance } => {
+                let why = format!(
+                    "announced start {instance}, and a later one is known: nothing was changed; a late message of an \
+                     earlier mount does no harm, a restored or replaced disk has to register again (tunefs.lustre \
+                     --writeconf)"
+                );
+                (nid, "outdated", target, 0, why)
+            }
+            Event::NidMismatch { nid, target, claimed, seen, gateway } => {
+                let claimed: Vec<String> = claimed.iter().map(ToString::to_string).collect();
+                let through = gateway.map(|g| format!(" through {g}")).unwrap_or_default();
+                let why = format!(
+                    "claims to be {}, and is seen at {seen}{through}; taken as it is, 'mgsctl registration bind {} \
+                     enforce' would refuse it",
+                    claimed.join(","),
+                    nid.net_name()
+                );
+                (nid, "nid mismatch", target, 0, why)
+            }
             _ => return,
         };
         self.journal.note(Decision { time, nid, op, object, status, why });

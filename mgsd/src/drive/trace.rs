@@ -19,6 +19,17 @@ pub(super) fn event(event: &Event) {
         Event::Ready { nid, target, instance, version } => {
             tracing::info!(%nid, target, instance, nidtbl = version, "target ready");
         }
+        Event::Held { nid, target } => {
+            tracing::warn!(%nid, target, "a target waits for 'mgsctl registration approve'");
+        }
+        Event::Outdated { nid, target, instance } => {
+            tracing::warn!(%nid, target, instance, "READY of an earlier start than the one known; nothing changed");
+        }
+        Event::NidMismatch { nid, target, claimed, seen, gateway } => {
+            let claimed: Vec<String> = claimed.iter().map(ToString::to_string).collect();
+            let gateway = gateway.map(|g| g.to_string());
+            tracing::warn!(%nid, target, claimed = claimed.join(","), %seen, gateway, "node registers under NIDs that are not its address");
+        }
         Event::Committed { seq, requests, locks } => tracing::debug!(seq, requests, locks, "committed"),
         Event::CommitFailed { why } => tracing::error!(why, "commit failed"),
         Event::Flavor { nid, flavor } => {

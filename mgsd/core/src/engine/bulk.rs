@@ -102,7 +102,7 @@ impl Engine {
     }
 
     /// Drops a request without an answer.
-    fn abandon(&mut self, id: ReqId, why: &'static str) {
+    pub(super) fn abandon(&mut self, id: ReqId, why: &'static str) {
         self.count(why);
         if let Some(export) = self.requests.close(id).and_then(|r| r.export)
             && let Some(export) = self.exports.get_mut(export)

@@ -132,6 +132,25 @@ pub enum Event {
         instance: u32,
         version: u64,
     },
+    /// A target that nobody knows waits for somebody's yes or no.
+    Held {
+        nid: Nid,
+        target: String,
+    },
+    /// A READY of an earlier start than the table knows: nothing was changed.
+    Outdated {
+        nid: Nid,
+        target: String,
+        instance: u32,
+    },
+    /// A node registers under NIDs that are not those of its address.
+    NidMismatch {
+        nid: Nid,
+        target: String,
+        claimed: Vec<Nid>,
+        seen: Nid,
+        gateway: Option<Nid>,
+    },
     Committed {
         seq: u64,
         requests: usize,

@@ -3,12 +3,15 @@
 mod bulk;
 mod callbacks;
 mod grants;
+mod guard;
+mod held;
 mod io;
 mod recovery;
 mod request;
 mod service;
 mod writes;
 
+pub use held::{Applicant, PATIENCE as HELD_FOR, Standing};
 pub use io::{CommitResult, Config, Counters, Event, Input, LinkId, Output, Ticket};
 pub use recovery::IrStatus;
 pub(crate) use request::{Answer, ReqId, Request, Step};
@@ -44,6 +47,9 @@ pub struct Engine {
     requests: request::Requests,
     writes: writes::Writes,
     grants: grants::Grants,
+    held: held::Held,
+    /// The next end of something stored (unix seconds), and the timer for it.
+    expiry: (Option<i64>, u64),
     callbacks: callbacks::Callbacks,
     pub(crate) recovery: recovery::Recovery,
     bulks: bulk::Bulks,
@@ -67,6 +73,10 @@ enum Timer {
     Bulk(u64),
     /// A request in service nears its deadline.
     Early(ReqId),
+    /// Nobody has approved a registration.
+    Held(ReqId),
+    /// Something stored has ended: an approval, a reservation. Only the newest timer counts.
+    Expiry(u64),
 }
 
 impl Engine {
@@ -85,6 +95,8 @@ impl Engine {
             requests: request::Requests::default(),
             writes: writes::Writes::default(),
             grants: grants::Grants::default(),
+            held: held::Held::default(),
+            expiry: (None, 0),
             callbacks: callbacks::Callbacks::new(now),
             bulks: bulk::Bulks::default(),
             timers: BTreeMap::new(),
@@ -96,6 +108,7 @@ impl Engine {
         if engine.view.meta.is_none() {
             engine.create_mgs(now);
         }
+        engine.watch_expiry(now);
         engine
     }
 
@@ -135,6 +148,8 @@ impl Engine {
                 Timer::Barrier(number) => self.barrier_late(number, now),
                 Timer::Bulk(cookie) => self.bulk_late(cookie),
                 Timer::Early(id) => self.early_reply(id, now),
+                Timer::Held(id) => self.lapse(id, now),
+                Timer::Expiry(number) => self.expiry_due(number, now),
             }
         }
     }
@@ -197,8 +212,10 @@ impl Engine {
 
     fn relay(&mut self, link: LinkId, frame: Frame, now: Now) {
         match frame {
-            Frame::PeerUp { slot, peer, local, incarnation, .. } => {
-                self.peers.insert((link, slot), Address { link, peer, local, incarnation });
+            Frame::PeerUp { slot, peer, local, incarnation, remote, gateway } => {
+                let remote = remote.parse::<std::net::SocketAddr>().ok().map(|r| r.ip());
+                let address = Address { link, peer, local, incarnation, remote, gateway };
+                self.peers.insert((link, slot), address);
             }
             Frame::PeerDown { slot, .. } => {
                 self.peers.remove(&(link, slot));
@@ -251,6 +268,7 @@ impl Engine {
 
     pub(crate) fn forget(&mut self, cookie: u64, now: Now) -> Option<Export> {
         self.locks.remove_export(cookie);
+        self.drop_held(cookie);
         let export = self.exports.remove(cookie)?;
         self.reader_left(&export, now);
         Some(export)

@@ -136,6 +136,11 @@ impl Requests {
         self.open.get_mut(self.by_xid.get(&(export, xid))?)
     }
 
+    /// Its number.
+    pub(crate) fn find(&self, export: u64, xid: u64) -> Option<ReqId> {
+        self.by_xid.get(&(export, xid)).copied()
+    }
+
     pub(crate) fn get(&self, id: ReqId) -> Option<&Request> {
         self.open.get(&id)
     }

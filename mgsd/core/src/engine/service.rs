@@ -94,6 +94,9 @@ impl Engine {
                 open.mbits = body.mbits;
                 open.from = from;
                 open.arrived = now.mono;
+                open.timeout = body.timeout.min(PATIENCE_MAX);
+                let id = self.requests.find(body.handle, xid);
+                id.into_iter().for_each(|id| self.watch_deadline(id));
                 return self.count("duplicates");
             }
             if export.in_service >= MAX_IN_SERVICE {
@@ -121,8 +124,7 @@ impl Engine {
 
     fn watch_deadline(&mut self, id: ReqId) {
         let Some(request) = self.requests.get(id).filter(|r| r.at) else { return };
-        let at = request.arrived + Duration::from_secs(request.timeout.into()).saturating_sub(EARLY_MARGIN);
-        self.timer(at, Timer::Early(id));
+        self.timer(early_at(request), Timer::Early(id));
     }
 
     /// A handle that names no export. The peer listens under `pb_mbits` if it ever negotiated that, else under the
@@ -162,6 +164,7 @@ impl Engine {
     /// Sends the reply of a request whose bulk, if any, has arrived.
     pub(super) fn finish(&mut self, id: ReqId, answer: &Answer, bulk: Option<&Bytes>, now: Now) {
         let Some(request) = self.requests.close(id) else { return };
+        self.held.answered(id);
         if let Some(export) = request.export.and_then(|e| self.exports.get_mut(e)) {
             export.in_service = export.in_service.saturating_sub(1);
         }
@@ -210,7 +213,8 @@ impl Engine {
 
     /// Tells a peer that its request is being worked on, so that it waits on.
     pub(super) fn early_reply(&mut self, id: ReqId, now: Now) {
-        let Some(request) = self.requests.get_mut(id) else { return };
+        // An earlier deadline of a request that was sent again is none any more.
+        let Some(request) = self.requests.get_mut(id).filter(|r| early_at(r) <= now.mono) else { return };
         let spent = u32::try_from(now.mono.saturating_sub(request.arrived).as_secs()).unwrap_or(u32::MAX);
         request.timeout = spent.saturating_add(EARLY_EXTENSION);
         let request = request.clone();
@@ -249,4 +253,9 @@ impl Engine {
             .get_mut(id)
             .ok_or_else(|| Error::Bug { what: "a request vanished while in service".to_owned() })
     }
+}
+
+/// When the peer is to be told that its request is being worked on.
+fn early_at(request: &Request) -> Duration {
+    request.arrived + Duration::from_secs(request.timeout.into()).saturating_sub(EARLY_MARGIN)
 }

@@ -12,7 +12,7 @@ use crate::model::keys::Key;
 use crate::model::logs::LogEntry;
 use crate::model::tx::{Changes, Finished, Tx};
 use crate::model::view::{FORMAT, Meta};
-use crate::model::{Resource, TargetId, View, keys, recovery, registration};
+use crate::model::{Resource, TargetId, View, admission, keys, recovery, registration};
 use crate::rpc::target_reg;
 use crate::time::Now;
 use std::collections::{BTreeSet, VecDeque};
@@ -22,6 +22,8 @@ const BATCH: usize = 64;
 /// What every store takes in one commit (architecture, section 4), less the record and `seq`.
 const MAX_CHANGES: usize = 96;
 const MAX_BYTES: usize = 900 << 10;
+/// Most things that end with one commit, of each kind.
+const EXPIRE: usize = 30;
 /// Most requests waiting; more are told to come again.
 const QUEUE: usize = 65_536;
 
@@ -36,6 +38,8 @@ enum Write {
     Ready(ReqId, Box<registration::Request>),
     /// A target that a reader did not hear of is back.
     Confirm(String, TargetId),
+    /// Something stored has ended.
+    Expire,
     /// What somebody asks for.
     Order(Ticket, Box<Order>),
 }
@@ -62,8 +66,8 @@ struct Flight {
 /// To whom it may concern.
 #[derive(Debug)]
 enum Reply {
-    /// A node, with a line for the log.
-    Peer(ReqId, Answer, Option<Event>),
+    /// A node, with lines for the log.
+    Peer(ReqId, Answer, Vec<Event>),
     /// Who gave the order.
     Order(Ticket, Result<Box<Done>, Error>),
 }
@@ -73,6 +77,8 @@ enum Reply {
 struct Verdict {
     reply: Option<Reply>,
     confirmed: Option<(String, TargetId)>,
+    /// Nothing of it happens until somebody approves it.
+    wait: bool,
 }
 
 impl Engine {
@@ -105,6 +111,27 @@ impl Engine {
         self.queue_write(Write::Confirm(fs, id), now);
     }
 
+    /// Queues a registration that waited for somebody's word. Whoever calls lets the planner run.
+    pub(super) fn queue_again(&mut self, id: ReqId, request: Box<registration::Request>) {
+        self.writes.queue.push_back(Write::Register(id, request));
+    }
+
+    /// Queues the end of what has ended.
+    pub(super) fn queue_expiry(&mut self, now: Now) {
+        self.queue_write(Write::Expire, now);
+    }
+
+    /// Refuses a registration that waited.
+    pub(super) fn refuse_held(
+        &mut self,
+        id: ReqId,
+        request: Box<registration::Request>,
+        error: &Error,
+        now: Now,
+    ) {
+        self.refuse(&Write::Register(id, request), error, now);
+    }
+
     /// Queues an order.
     pub(super) fn queue_order(&mut self, ticket: Ticket, order: Box<Order>, now: Now) {
         if self.writes.queue.len() >= QUEUE {
@@ -133,6 +160,7 @@ impl Engine {
         let mut confirmed = Vec::new();
         let mut ordinal = 0;
         let mut taken = Vec::new();
+        let mut held = Vec::new();
         for _ in 0..BATCH {
             let Some(write) = self.writes.queue.pop_front() else { break };
             let mut tx = Tx::new(&self.next, seq, ordinal, now.wall, self.actor(&write));
@@ -141,6 +169,7 @@ impl Engine {
             let finished = decided.and_then(|verdict| Ok((verdict, checked(&self.next, tx.finish()?)?)));
             let finished = finished.map(|(verdict, finished)| match &write {
                 Write::Order(_, order) if order.dry_run => (verdict, Finished::default()),
+                _ if verdict.wait => (verdict, Finished::default()),
                 _ => (verdict, finished),
             });
             match finished {
@@ -161,15 +190,21 @@ impl Engine {
                     all.changes.extend(finished.changes);
                     all.touched.extend(finished.touched);
                     all.events.extend(finished.events);
+                    if let (true, Write::Register(id, request)) = (verdict.wait, &write) {
+                        held.push((*id, request.clone()));
+                    }
                     confirmed.extend(verdict.confirmed);
                     answers.extend(verdict.reply);
                 }
                 Err(error) => {
                     // Judged on what is not yet durable: answered with the rest.
-                    answers.extend(self.refusal(&write, &error));
+                    answers.extend(self.refusal(&write, &error, now));
                 }
             }
             taken.push(write);
+        }
+        for (id, request) in held {
+            self.hold(id, request, now);
         }
         let flight = Flight { changes: all.changes, touched: all.touched, confirmed, answers };
         if flight.changes.is_empty() {
@@ -204,7 +239,7 @@ impl Engine {
 
     fn actor(&self, write: &Write) -> String {
         match write {
-            Write::Create { .. } | Write::Confirm(..) => "mgsd".to_owned(),
+            Write::Create { .. } | Write::Confirm(..) | Write::Expire => "mgsd".to_owned(),
             Write::Order(_, order) => order.actor.clone(),
             Write::Register(id, _) | Write::Ready(id, _) => match self.in_service(*id) {
                 Ok(request) => format!("nid:{}", request.from.peer),
@@ -222,32 +257,40 @@ impl Engine {
                 Ok(Verdict::default())
             }
             Write::Register(id, request) => {
-                let outcome = registration::plan(tx, request)?;
-                let event = Event::Registered {
-                    nid: self.in_service(*id)?.from.peer,
-                    target: outcome.info.svname.clone(),
-                    seq: tx.seq(),
+                let mismatch = admission::check(tx, request)?;
+                let registration::Plan::Done(outcome) = registration::plan(tx, request)? else {
+                    return Ok(Verdict { wait: true, ..Verdict::default() });
                 };
+                self.guard(request)?;
+                let nid = self.in_service(*id)?.from.peer;
+                let target = outcome.info.svname.clone();
+                let registered = Event::Registered { nid, target, seq: tx.seq() };
                 let answer = Answer::ok(vec![target_reg::encode(&outcome.info)]);
-                let event = (!outcome.unchanged).then_some(event);
-                Ok(Verdict { reply: Some(Reply::Peer(*id, answer, event)), confirmed: None })
+                let mut events: Vec<Event> =
+                    mismatch.map(|m| mismatched(nid, request, m)).into_iter().collect();
+                events.extend((!outcome.unchanged).then_some(registered));
+                Ok(Verdict { reply: Some(Reply::Peer(*id, answer, events)), ..Verdict::default() })
             }
             Write::Ready(id, request) => {
                 let (fs, target) = (&request.info.fsname, request.target()?);
+                let mismatch = admission::check(tx, request)?;
+                let nid = self.in_service(*id)?.from.peer;
                 let ready = recovery::plan_ready(tx, request, self.recovery.withheld(fs, target))?;
                 let info = target_reg::ready_reply(request, self.ir_state(fs, now));
+                let (name, instance) = (info.svname.clone(), info.instance);
                 let event = match ready {
-                    recovery::Ready::Changed(version) => Some(Event::Ready {
-                        nid: self.in_service(*id)?.from.peer,
-                        target: info.svname.clone(),
-                        instance: info.instance,
-                        version,
-                    }),
-                    recovery::Ready::Unchanged | recovery::Ready::Outdated => None,
+                    recovery::Ready::Changed(version) => {
+                        Some(Event::Ready { nid, target: name, instance, version })
+                    }
+                    recovery::Ready::Outdated => Some(Event::Outdated { nid, target: name, instance }),
+                    recovery::Ready::Unchanged => None,
                 };
+                let mut events: Vec<Event> =
+                    mismatch.map(|m| mismatched(nid, request, m)).into_iter().collect();
+                events.extend(event);
                 let answer = Answer::ok(vec![target_reg::encode(&info)]);
                 let confirmed = (ready != recovery::Ready::Outdated).then(|| (fs.clone(), target));
-                Ok(Verdict { reply: Some(Reply::Peer(*id, answer, event)), confirmed })
+                Ok(Verdict { reply: Some(Reply::Peer(*id, answer, events)), confirmed, wait: false })
             }
             Write::Confirm(fs, target) => {
                 // A READY may have been quicker.
@@ -256,24 +299,32 @@ impl Engine {
                 }
                 Ok(Verdict { confirmed: Some((fs.clone(), *target)), ..Verdict::default() })
             }
+            Write::Expire => {
+                tx.expire(EXPIRE);
+                Ok(Verdict::default())
+            }
             Write::Order(ticket, order) => {
                 order.command.plan(tx)?;
                 let done = tx.done(order.dry_run);
-                Ok(Verdict { reply: Some(Reply::Order(*ticket, Ok(Box::new(done)))), confirmed: None })
+                let reply = Some(Reply::Order(*ticket, Ok(Box::new(done))));
+                Ok(Verdict { reply, ..Verdict::default() })
             }
         }
     }
 
     /// A refused registration is a reply with its body, the flag ERROR set: the peer ends the mount with our errno.
-    fn refusal(&mut self, write: &Write, error: &Error) -> Option<Reply> {
+    fn refusal(&mut self, write: &Write, error: &Error, now: Now) -> Option<Reply> {
         match write {
             Write::Register(id, request) | Write::Ready(id, request) => {
                 self.blame(*id, error);
+                if error.errno() == Errno::EACCES {
+                    self.note_refused(*id, request, error, now);
+                }
                 let body = target_reg::encode(&target_reg::refused(request));
-                Some(Reply::Peer(*id, Answer::status(error.errno().status(), vec![body]), None))
+                Some(Reply::Peer(*id, Answer::status(error.errno().status(), vec![body]), Vec::new()))
             }
             Write::Order(ticket, _) => Some(Reply::Order(*ticket, Err(error.clone()))),
-            Write::Create { .. } | Write::Confirm(..) => {
+            Write::Create { .. } | Write::Confirm(..) | Write::Expire => {
                 self.event(Event::Bug { what: error.to_string() });
                 None
             }
@@ -281,15 +332,15 @@ impl Engine {
     }
 
     fn refuse(&mut self, write: &Write, error: &Error, now: Now) {
-        if let Some(reply) = self.refusal(write, error) {
+        if let Some(reply) = self.refusal(write, error, now) {
             self.reply(reply, now);
         }
     }
 
     fn reply(&mut self, reply: Reply, now: Now) {
         match reply {
-            Reply::Peer(id, answer, event) => {
-                self.events.extend(event);
+            Reply::Peer(id, answer, events) => {
+                self.events.extend(events);
                 self.answer(id, answer, now);
             }
             Reply::Order(ticket, result) => self.out.push_back(Output::Done(ticket, result)),
@@ -309,6 +360,8 @@ impl Engine {
                 self.count("commits_failed");
                 self.event(Event::CommitFailed { why: why.clone() });
                 self.fail(flight.answers, &Error::Storage { what: why, errno }, now);
+                // They may wait because of a rule that is not in force after all.
+                self.reconsider(&Changes::new());
                 if self.view.meta.is_none() {
                     self.create_mgs(now);
                 }
@@ -328,7 +381,9 @@ impl Engine {
         self.fail(answers, &error, now);
         for write in std::mem::take(&mut self.writes.queue) {
             match write {
-                Write::Create { .. } | Write::Confirm(..) => self.writes.queue.push_back(write),
+                Write::Create { .. } | Write::Confirm(..) | Write::Expire => {
+                    self.writes.queue.push_back(write)
+                }
                 Write::Register(..) | Write::Ready(..) | Write::Order(..) => self.refuse(&write, &error, now),
             }
         }
@@ -346,7 +401,7 @@ impl Engine {
                 // Registrations keep their body: without it the peer would mount from its local copy.
                 Reply::Peer(id, answer, _) => {
                     let status = error.errno().status();
-                    Reply::Peer(id, Answer { status, ..with_error_flag(answer) }, None)
+                    Reply::Peer(id, Answer { status, ..with_error_flag(answer) }, Vec::new())
                 }
                 Reply::Order(ticket, _) => Reply::Order(ticket, Err(error.clone())),
             };
@@ -380,6 +435,8 @@ impl Engine {
                     self.recovery.mixed(&fs, now);
                 }
             }
+            self.reconsider(&flight.changes);
+            self.watch_expiry(now);
             for log in roomy {
                 let budget = self.view.logs.get(&log).map(LogEntry::budget);
                 if let Some(budget) = budget.filter(|b| b.is_low()) {
@@ -405,6 +462,12 @@ impl Engine {
         }
         self.grant_applied(now);
     }
+}
+
+fn mismatched(nid: wire::Nid, request: &registration::Request, found: admission::Mismatch) -> Event {
+    let admission::Mismatch { claimed, seen, gateway } = found;
+    let target = request.info.svname.replace([':', '='], "-");
+    Event::NidMismatch { nid, target, claimed, seen, gateway }
 }
 
 fn written_logs(changes: &Changes) -> impl Iterator<Item = &str> {

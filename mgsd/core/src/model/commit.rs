@@ -1,5 +1,6 @@
 //! The record of a commit: event stream, audit chain and history in one (`commit/<seq>`).
 
+use super::rules::{Binding, Policy};
 use serde::{Deserialize, Serialize};
 
 /// Value of `commit/<seq>`.
@@ -112,6 +113,81 @@ pub enum EventKind {
         fs: String,
         /// Pool.
         pool: String,
+    },
+    /// What happens to unknown targets was set.
+    PolicySet {
+        /// File system; none: those to come.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fs: Option<String>,
+        /// `open`, `approve`, `closed`.
+        policy: Policy,
+        /// The same before.
+        before: Policy,
+    },
+    /// A target that is not registered was let in, once.
+    RegistrationApproved {
+        /// `testfs-OST0000`.
+        target: String,
+        /// From these nodes only; empty: from any.
+        from: Vec<String>,
+        /// A yes that nobody used goes then, unix seconds.
+        until: i64,
+    },
+    /// A target that is not registered is to be refused.
+    RegistrationRefused {
+        /// `testfs-OST0000`.
+        target: String,
+    },
+    /// What was said of a target is taken back.
+    VerdictForgotten {
+        /// `testfs-OST0000`.
+        target: String,
+    },
+    /// Nobody used an approval in time.
+    ApprovalExpired {
+        /// `testfs-OST0000`.
+        target: String,
+    },
+    /// Binding of NIDs to addresses was set.
+    BindingSet {
+        /// `tcp`.
+        net: String,
+        /// What it is now.
+        binding: Binding,
+        /// What it was.
+        before: Binding,
+    },
+    /// An index is kept for somebody.
+    IndexReserved {
+        /// `testfs-OST0000`.
+        target: String,
+        /// For nodes with one of these NIDs; empty: for whoever names it.
+        nids: Vec<String>,
+        /// It ends then, unix seconds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<i64>,
+    },
+    /// A reservation was given up.
+    IndexUnreserved {
+        /// `testfs-OST0000`.
+        target: String,
+    },
+    /// A reservation has ended.
+    ReservationExpired {
+        /// `testfs-OST0000`.
+        target: String,
+    },
+    /// One writeconf of MDT0000 may erase logs that nodes have mounted.
+    WriteconfApproved {
+        /// File system.
+        fs: String,
+        /// Until then, unix seconds.
+        until: i64,
+    },
+    /// Nobody used it.
+    LeaveExpired {
+        /// File system.
+        fs: String,
     },
     /// A target started: the NID table changed.
     TargetReady {

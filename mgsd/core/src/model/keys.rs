@@ -1,6 +1,7 @@
 //! The keys of the store, one function each way (design: architecture, section 4).
 
 use super::names::TargetId;
+use super::rules::RuleKey;
 
 /// `meta`.
 pub const META: &str = "meta";
@@ -18,6 +19,8 @@ pub enum Key<'a> {
     Target(&'a str, TargetId),
     /// `fs/<fs>/nidtbl/<OST0000>`
     NidTbl(&'a str, TargetId),
+    /// `registration/…`, and what a file system has of the kind.
+    Rule(RuleKey<'a>),
     /// `llog/<log>`
     Log(&'a str),
     /// `llog/<log>/<seq, 16 hex>`
@@ -34,6 +37,16 @@ impl<'a> Key<'a> {
             ("fs", Some(fs), None, None) => Self::Fs(fs),
             ("fs", Some(fs), Some("target"), Some(t)) => Self::Target(fs, TargetId::parse(t)?),
             ("fs", Some(fs), Some("nidtbl"), Some(t)) => Self::NidTbl(fs, TargetId::parse(t)?),
+            ("fs", Some(fs), Some("verdict"), Some(t)) => {
+                Self::Rule(RuleKey::Verdict(fs, TargetId::parse(t)?))
+            }
+            ("fs", Some(fs), Some("reserved"), Some(t)) => {
+                Self::Rule(RuleKey::Reserved(fs, TargetId::parse(t)?))
+            }
+            ("fs", Some(fs), Some("writeconf"), None) => Self::Rule(RuleKey::Leave(fs)),
+            ("fs", Some(fs), Some("returning"), None) => Self::Rule(RuleKey::Returning(fs)),
+            ("registration", Some("default"), None, None) => Self::Rule(RuleKey::Default),
+            ("registration", Some("net"), Some(net), None) => Self::Rule(RuleKey::Net(net)),
             ("llog", Some(log), None, None) => Self::Log(log),
             ("llog", Some(log), Some(seq), None) => Self::Segment(log, hex(seq)?),
             _ => return None,
@@ -82,6 +95,16 @@ mod tests {
         assert_eq!(Key::parse(&fs("lu-0")), Some(Key::Fs("lu-0")));
         assert_eq!(Key::parse(&target("lu-0", id)), Some(Key::Target("lu-0", id)));
         assert_eq!(Key::parse(&nidtbl("lu-0", id)), Some(Key::NidTbl("lu-0", id)));
+        for rule in [
+            RuleKey::Default,
+            RuleKey::Net("tcp"),
+            RuleKey::Verdict("lu-0", id),
+            RuleKey::Reserved("lu-0", id),
+            RuleKey::Leave("lu-0"),
+            RuleKey::Returning("lu-0"),
+        ] {
+            assert_eq!(Key::parse(&rule.to_string()), Some(Key::Rule(rule)));
+        }
         assert_eq!(Key::parse(&log("lu-0-client")), Some(Key::Log("lu-0-client")));
         assert_eq!(Key::parse(&segment("params", 9)), Some(Key::Segment("params", 9)));
     }

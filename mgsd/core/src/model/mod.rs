@@ -1,6 +1,7 @@
 //! The model: pure functions from the current view and a request to a plan. A plan is changes of the store, what to
 //! notify, and the answer; nothing here knows of locks, exports or time-outs.
 
+pub mod admission;
 pub mod command;
 pub mod commit;
 pub mod conf_param;
@@ -11,6 +12,7 @@ pub mod params;
 pub mod read;
 pub mod recovery;
 pub mod registration;
+pub mod rules;
 pub mod sections;
 pub mod tx;
 pub mod view;

@@ -57,6 +57,11 @@ impl TargetId {
     pub fn svname(&self, fs: &str) -> String {
         format!("{fs}-{self}")
     }
+    /// Takes `FS-OST0001` apart.
+    pub fn parse_svname(name: &str) -> Option<(&str, Self)> {
+        let (fs, id) = name.rsplit_once('-')?;
+        Some((fs, Self::parse(id)?))
+    }
     /// Parses `OST0001` (up to four hex digits).
     pub fn parse(text: &str) -> Option<Self> {
         let (kind, hex) = text.split_at_checked(3)?;

@@ -1,6 +1,7 @@
 //! MGS_TARGET_REG, operation REG: which index, which logs, which refusal (mgs/05).
 
 use super::Resource;
+use super::admission::{self, Admission, Origin};
 use super::commit::EventKind;
 use super::conf_param::{self, Scope, Setting};
 use super::names::{MAX_INDEX, TargetId, TargetKind, check_fsname, client_log};
@@ -10,6 +11,7 @@ use super::tx::Tx;
 use super::view::{FsHead, Registered, Target};
 use crate::Errno;
 use crate::error::Error;
+use std::collections::BTreeSet;
 use wire::Nid;
 use wire::ldlm::ConfigKind;
 use wire::mgs::{TargetInfo, ldd};
@@ -23,6 +25,8 @@ pub struct Request {
     pub nids: Vec<Nid>,
     /// UUID of the MGC.
     pub mgc_uuid: String,
+    /// Where it came from.
+    pub origin: Origin,
     /// READY only: the first NID was `#net`, this network is to be removed.
     pub removed_net: Option<String>,
     /// Random numbers for the UUIDs of a new file system and a new target.
@@ -38,9 +42,24 @@ pub struct Outcome {
     pub unchanged: bool,
 }
 
+/// What a REG leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// It is answered.
+    Done(Outcome),
+    /// Somebody has to approve it first. The transaction is to be dropped.
+    Wait,
+}
+
 impl Request {
     fn refused(&self, errno: Errno, what: impl Into<String>, hint: impl Into<String>) -> Error {
         Error::refused(format!("target '{}'", self.info.svname.escape_default()), errno, what, hint)
+    }
+
+    /// It asks for a writeconf of MDT0000, which erases every log of its file system.
+    pub fn erases(&self) -> bool {
+        let asks = self.info.flags & ldd::WRITECONF != 0 && self.info.flags & ldd::NEED_INDEX == 0;
+        asks && self.target().is_ok_and(|id| id == TargetId::mdt(0))
     }
 
     /// The target it speaks of.
@@ -61,7 +80,7 @@ impl Request {
 }
 
 /// Plans a REG.
-pub fn plan(tx: &mut Tx<'_>, req: &Request) -> Result<Outcome, Error> {
+pub fn plan(tx: &mut Tx<'_>, req: &Request) -> Result<Plan, Error> {
     let fs = req.info.fsname.as_str();
     check_fsname(fs)?;
     let mut id = req.target()?;
@@ -76,7 +95,7 @@ pub fn plan(tx: &mut Tx<'_>, req: &Request) -> Result<Outcome, Error> {
             // The logs are lost (or never were): the target registers again.
             flags |= ldd::WRITECONF;
         } else if tx.target(fs, id).is_some() {
-            return Ok(Outcome { info: req.info.clone(), unchanged: true });
+            return Ok(Plan::Done(Outcome { info: req.info.clone(), unchanged: true }));
         } else {
             return Err(req.refused(
                 Errno::ENOENT,
@@ -112,11 +131,11 @@ pub fn plan(tx: &mut Tx<'_>, req: &Request) -> Result<Outcome, Error> {
         && let Some(known) = tx.target(fs, id)
     {
         if flags & ldd::VIRGIN != 0 {
-            return repeated(req, known, id);
+            return repeated(req, known, id).map(Plan::Done);
         }
-        return update(tx, req, id);
+        return update(tx, req, id).map(Plan::Done);
     }
-    register(tx, req, id, known_fs, flags & ldd::WRITECONF != 0)
+    register(tx, req, id, known_fs, flags)
 }
 
 /// The target's own NIDs must not stand in its `failover.node=`: a first registration comes from the primary node.
@@ -135,15 +154,11 @@ fn check_failover(req: &Request) -> Result<(), Error> {
     Ok(())
 }
 
+/// The lowest index that is neither taken nor reserved.
 fn free_index(tx: &Tx<'_>, fs: &str, kind: TargetKind) -> Option<u32> {
-    let mut next = 0;
-    for id in tx.targets(fs).into_iter().filter(|id| id.kind == kind) {
-        if id.index != next {
-            break;
-        }
-        next += 1;
-    }
-    (next <= MAX_INDEX).then_some(next)
+    let taken: BTreeSet<u32> =
+        tx.targets(fs).into_iter().filter(|id| id.kind == kind).map(|id| id.index).collect();
+    (0..=MAX_INDEX).find(|n| !taken.contains(n) && tx.reserved(fs, TargetId { kind, index: *n }).is_none())
 }
 
 /// A VIRGIN target whose index is taken: by itself, when the reply to its first registration was lost, or when its
@@ -209,13 +224,8 @@ fn set_all(tx: &mut Tx<'_>, fs: &str, id: TargetId, parsed: &params::Parsed) -> 
     Ok(())
 }
 
-fn register(
-    tx: &mut Tx<'_>,
-    req: &Request,
-    id: TargetId,
-    known_fs: bool,
-    writeconf: bool,
-) -> Result<Outcome, Error> {
+fn register(tx: &mut Tx<'_>, req: &Request, id: TargetId, known_fs: bool, flags: u32) -> Result<Plan, Error> {
+    let writeconf = flags & ldd::WRITECONF != 0;
     let fs = req.info.fsname.as_str();
     let svname = id.svname(fs);
     if req.nids.is_empty() {
@@ -228,12 +238,26 @@ fn register(
     let parsed = params::parse(&req.info.svname, &req.info.params)?;
     let failover: Vec<Vec<Nid>> = parsed.failover.iter().flat_map(|v| params::failover_nodes(v)).collect();
 
+    if tx.target(fs, id).is_none() {
+        if admission::admit(tx, req, id, flags & ldd::NEED_INDEX != 0)? == Admission::Wait {
+            return Ok(Plan::Wait);
+        }
+        admission::enter(tx, fs, id);
+    }
     if !known_fs {
+        let registration = tx.default_policy();
         let uuid = uuid_text(req.entropy[0]);
         tx.event(EventKind::FsCreated { fs: fs.to_owned(), uuid: uuid.clone() });
         tx.set_head(
             fs,
-            FsHead { uuid, created: tx.wall(), generation: 1, nidtbl_version: 2, recovery_off: false },
+            FsHead {
+                uuid,
+                created: tx.wall(),
+                generation: 1,
+                nidtbl_version: 2,
+                recovery_off: false,
+                registration,
+            },
         );
     }
     let known = tx.target(fs, id).cloned();
@@ -269,7 +293,7 @@ fn register(
         writeconf,
     });
     tx.touch(Resource::new(fs, ConfigKind::Config));
-    Ok(Outcome { info: written(req, id, uuid), unchanged: false })
+    Ok(Plan::Done(Outcome { info: written(req, id, uuid), unchanged: false }))
 }
 
 fn target(tx: &Tx<'_>, req: &Request, id: TargetId, uuid: &str, parsed: &params::Parsed) -> Target {
@@ -308,7 +332,17 @@ fn erase_all(tx: &mut Tx<'_>, fs: &str) {
         head.generation = 1;
         tx.set_head(fs, head);
     }
+    if tx.leave(fs).is_some() {
+        tx.set_leave(fs, None);
+    }
     if !targets.is_empty() {
+        // They are no strangers when they come back. Whoever came back already is known by its registration.
+        let mut returning = tx.returning(fs).cloned().unwrap_or_default();
+        let before = returning.targets.len();
+        returning.targets.extend(targets.iter().filter(|id| **id != TargetId::mdt(0)));
+        if returning.targets.len() != before {
+            tx.set_returning(fs, Some(returning));
+        }
         let names = targets.iter().map(|id| id.svname(fs)).collect();
         tx.event(EventKind::FsErased { fs: fs.to_owned(), targets: names });
     }

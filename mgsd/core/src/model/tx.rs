@@ -7,6 +7,7 @@ use super::commit::{Event, EventKind};
 use super::keys;
 use super::logs::{FIRST, LogEntry, LogHead};
 use super::names::TargetId;
+use super::rules::RuleChanges;
 use super::view::{FsHead, Meta, NidEntry, Target, View};
 use crate::Errno;
 use crate::error::Error;
@@ -33,7 +34,7 @@ pub struct Finished {
 
 /// A transaction.
 pub struct Tx<'a> {
-    view: &'a View,
+    pub(super) view: &'a View,
     /// Number that the commit will get.
     seq: u64,
     /// Unix seconds.
@@ -47,6 +48,7 @@ pub struct Tx<'a> {
     nidtbl: BTreeMap<(String, TargetId), Option<NidEntry>>,
     logs: BTreeMap<String, Option<LogEntry>>,
     edited: BTreeSet<(String, u64)>,
+    pub(super) rules: RuleChanges,
     out: Finished,
 }
 
@@ -65,6 +67,7 @@ impl<'a> Tx<'a> {
             nidtbl: BTreeMap::new(),
             logs: BTreeMap::new(),
             edited: BTreeSet::new(),
+            rules: RuleChanges::default(),
             out: Finished::default(),
         }
     }
@@ -76,6 +79,10 @@ impl<'a> Tx<'a> {
     /// Unix seconds.
     pub const fn wall(&self) -> i64 {
         self.wall
+    }
+    /// Who does it.
+    pub fn actor(&self) -> &str {
+        &self.actor
     }
     /// Logs created by the commit so far.
     pub const fn ordinal(&self) -> u64 {
@@ -470,6 +477,7 @@ impl<'a> Tx<'a> {
                 put(&mut out.changes, keys::fs(fs), head)?;
             }
         }
+        self.rules.finish(&mut out.changes)?;
         for ((fs, id), target) in &self.targets {
             put_or_delete(&mut out.changes, keys::target(fs, *id), target.as_ref())?;
         }
@@ -525,7 +533,7 @@ fn put<T: serde::Serialize>(changes: &mut Changes, key: String, value: &T) -> Re
     Ok(())
 }
 
-fn put_or_delete<T: serde::Serialize>(
+pub(super) fn put_or_delete<T: serde::Serialize>(
     changes: &mut Changes,
     key: String,
     value: Option<&T>,

@@ -4,6 +4,7 @@
 use super::keys::{self, Key};
 use super::logs::{LogEntry, LogHead};
 use super::names::TargetId;
+use super::rules::{Policy, Rules};
 use crate::error::Error;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -50,6 +51,9 @@ pub struct FsHead {
     /// Imperative recovery is switched off: the table is kept, nobody is told of its changes.
     #[serde(default)]
     pub recovery_off: bool,
+    /// What happens to targets that nobody knows.
+    #[serde(default, skip_serializing_if = "Policy::is_open")]
+    pub registration: Policy,
 }
 
 /// `fs/<fs>/target/<OST0000>`.
@@ -128,6 +132,8 @@ pub struct View {
     pub fs: BTreeMap<String, Fs>,
     /// Logs by name.
     pub logs: BTreeMap<String, LogEntry>,
+    /// Who may register.
+    pub rules: Rules,
     /// Names of logs by object number, for requests that carry a log id.
     log_names: BTreeMap<u64, String>,
 }
@@ -176,6 +182,9 @@ impl View {
                 let entry = value.map(|v| json::<NidEntry>(key, v)).transpose()?;
                 let fs = self.fs.get_mut(fs).ok_or_else(|| corrupt(key, "its file system is missing"))?;
                 fs.set_nids(id, entry);
+            }
+            (Some(Key::Rule(rule)), value) => {
+                self.rules.apply(rule, value).map_err(|why| corrupt(key, why))?;
             }
             (Some(Key::Log(log)), Some(v)) => {
                 let head: LogHead = json(key, v)?;
@@ -258,15 +267,15 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 }
 
 /// NIDs as text in JSON values, so that a person can read them.
-mod nid_list {
+pub(super) mod nid_list {
     use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
     use wire::Nid;
 
-    pub(super) fn serialize<S: Serializer>(nids: &[Nid], s: S) -> Result<S::Ok, S::Error> {
+    pub(in super::super) fn serialize<S: Serializer>(nids: &[Nid], s: S) -> Result<S::Ok, S::Error> {
         s.collect_seq(nids.iter().map(ToString::to_string))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<Nid>, D::Error> {
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<Nid>, D::Error> {
         let texts = Vec::<String>::deserialize(d)?;
         texts.iter().map(|t| t.parse().map_err(|_| D::Error::custom(format!("bad NID '{t}'")))).collect()
     }

@@ -75,12 +75,21 @@ pub(crate) fn disconnect(engine: &mut Engine, id: ReqId, now: Now) -> Result<Ste
 impl Engine {
     fn connect(&mut self, connect: &Connect, now: Now) -> std::result::Result<(u64, bool), Errno> {
         let cookie = self.new_cookie();
-        match self.exports.connect(connect, cookie, now) {
+        let mut connected = self.exports.connect(connect, cookie, now);
+        // What only waits for somebody's word keeps no node from connecting anew: it sends it again.
+        if connected == Connected::Refused(Errno::EBUSY)
+            && let Some(export) = self.exports.by_uuid(&connect.uuid).map(|e| e.cookie)
+            && self.drop_held(export)
+        {
+            connected = self.exports.connect(connect, cookie, now);
+        }
+        match connected {
             Connected::New(cookie) => {
                 self.connected(connect, cookie, false, now);
                 Ok((cookie, false))
             }
             Connected::Again(cookie) => {
+                self.drop_held(cookie);
                 self.connected(connect, cookie, true, now);
                 Ok((cookie, true))
             }

@@ -3,6 +3,8 @@
 use crate::Errno;
 use crate::engine::{Answer, Engine, ReqId, Step};
 use crate::error::{Error, Result};
+use crate::export::Address;
+use crate::model::admission::Origin;
 use crate::model::recovery::IrState;
 use crate::model::registration::Request;
 use crate::time::Now;
@@ -31,6 +33,8 @@ pub(crate) fn target_reg(engine: &mut Engine, id: ReqId, message: &Message, now:
     export.remember(&info.svname.replace([':', '='], "-"), &info.fsname);
     let lists = export.has(connect_flags::MGS_NIDLIST);
     let mgc_uuid = export.uuid.clone();
+    let Address { peer, remote, gateway, .. } = engine.in_service(id)?.from;
+    let origin = Origin { peer, remote, gateway };
 
     match info.flags & ldd::OPC_MASK {
         ldd::OPC_REG | ldd::OPC_READY => {}
@@ -49,8 +53,14 @@ pub(crate) fn target_reg(engine: &mut Engine, id: ReqId, message: &Message, now:
     } else {
         None
     };
-    let mut request =
-        Box::new(Request { info, nids: Vec::new(), mgc_uuid, removed_net: None, entropy: [[0; 16]; 2] });
+    let mut request = Box::new(Request {
+        info,
+        nids: Vec::new(),
+        mgc_uuid,
+        origin,
+        removed_net: None,
+        entropy: [[0; 16]; 2],
+    });
     match list {
         _ if request.info.flags & ldd::LARGE_NID == 0 => {
             let count = usize::try_from(request.info.nid_count).unwrap_or(MAX_ARRAY).min(MAX_ARRAY);

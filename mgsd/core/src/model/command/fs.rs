@@ -3,6 +3,7 @@
 use crate::Errno;
 use crate::error::Error;
 use crate::model::commit::EventKind;
+use crate::model::rules::{Leave, Policy};
 use crate::model::tx::Tx;
 use crate::model::view::FsHead;
 
@@ -16,12 +17,29 @@ pub enum Command {
         /// Off.
         off: bool,
     },
+    /// What happens to targets that nobody knows.
+    Policy {
+        /// File system.
+        fs: String,
+        /// From now on.
+        policy: Policy,
+    },
+    /// One writeconf of MDT0000 within the hour may erase logs that nodes have mounted.
+    ApproveWriteconf {
+        /// File system.
+        fs: String,
+    },
 }
+
+/// Leave for a writeconf ends after so long, seconds.
+pub const LEAVE: i64 = 3600;
 
 impl Command {
     pub(super) fn plan(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
         match self {
             Self::Recovery { fs, off } => recovery(tx, fs, *off),
+            Self::Policy { fs, policy } => set_policy(tx, fs, *policy),
+            Self::ApproveWriteconf { fs } => approve_writeconf(tx, fs),
         }
     }
 }
@@ -43,5 +61,24 @@ fn recovery(tx: &mut Tx<'_>, fs: &str, off: bool) -> Result<(), Error> {
         tx.event(EventKind::RecoverySwitched { fs: fs.to_owned(), off });
         tx.set_head(fs, FsHead { recovery_off: off, ..head });
     }
+    Ok(())
+}
+
+fn set_policy(tx: &mut Tx<'_>, fs: &str, policy: Policy) -> Result<(), Error> {
+    let head = known(tx, fs)?;
+    let before = head.registration;
+    if before != policy {
+        tx.event(EventKind::PolicySet { fs: Some(fs.to_owned()), policy, before });
+        tx.set_head(fs, FsHead { registration: policy, ..head });
+    }
+    Ok(())
+}
+
+fn approve_writeconf(tx: &mut Tx<'_>, fs: &str) -> Result<(), Error> {
+    known(tx, fs)?;
+    let until = tx.wall() + LEAVE;
+    tx.event(EventKind::WriteconfApproved { fs: fs.to_owned(), until });
+    let by = tx.actor().to_owned();
+    tx.set_leave(fs, Some(Leave { by, until }));
     Ok(())
 }

@@ -4,6 +4,8 @@
 pub mod fs;
 pub mod param;
 pub mod pool;
+pub mod registration;
+pub mod reservation;
 
 use super::Resource;
 use super::commit::EventKind;
@@ -19,6 +21,10 @@ pub enum Command {
     Param(param::Command),
     /// `mgsctl pool …`
     Pool(pool::Command),
+    /// `mgsctl registration …`
+    Registration(registration::Command),
+    /// `mgsctl target reserve …`
+    Reservation(reservation::Command),
 }
 
 /// A command with who asks, and how.
@@ -76,6 +82,18 @@ impl From<pool::Command> for Command {
     }
 }
 
+impl From<registration::Command> for Command {
+    fn from(command: registration::Command) -> Self {
+        Self::Registration(command)
+    }
+}
+
+impl From<reservation::Command> for Command {
+    fn from(command: reservation::Command) -> Self {
+        Self::Reservation(command)
+    }
+}
+
 impl Command {
     /// Plans it.
     ///
@@ -86,6 +104,8 @@ impl Command {
             Self::Fs(command) => command.plan(tx),
             Self::Param(command) => command.plan(tx),
             Self::Pool(command) => command.plan(tx),
+            Self::Registration(command) => command.plan(tx),
+            Self::Reservation(command) => command.plan(tx),
         }
     }
 }
