@@ -2,7 +2,7 @@
 use crate::config::Timing;
 use crate::handshake::Greeting;
 use crate::peer::PeerKey;
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -111,8 +111,9 @@ impl Conn {
 
     /// Removes what was understood.
     pub(crate) fn consume(&mut self, taken: usize) {
-        let _ = self.rx.split_to(taken.min(self.rx.len()));
-        if self.rx.is_empty() && self.rx.capacity() > KEEP_BUFFER {
+        self.rx.advance(taken.min(self.rx.len()));
+        // What was taken off the front is still allocated.
+        if self.rx.is_empty() && self.rx.try_reclaim(KEEP_BUFFER + 1) {
             self.rx = BytesMut::new();
         }
     }
@@ -175,4 +176,30 @@ impl Conn {
 
 fn len64(n: usize) -> u64 {
     u64::try_from(n).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(message: usize) -> Conn {
+        let mut conn = Conn::new(None, Stage::Request, Duration::ZERO);
+        // As TCP brings it.
+        for piece in vec![7; message].chunks(8192) {
+            conn.received(piece, Duration::ZERO);
+        }
+        conn.consume(message);
+        assert!(conn.rx.is_empty());
+        conn
+    }
+
+    /// A peer that once sent a large message does not cost its size for the rest of its life.
+    #[test]
+    fn memory_of_a_large_message_is_given_back() {
+        for message in [KEEP_BUFFER + 1, 1 << 20] {
+            assert!(!after(message).rx.try_reclaim(1), "{message}");
+        }
+        // That of small ones is used again.
+        assert!(after(8192).rx.try_reclaim(8192));
+    }
 }
