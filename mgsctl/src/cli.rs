@@ -5,7 +5,7 @@ use mgs_api::{Address, Client};
 
 use crate::exit::Failure;
 use crate::output::{Format, Output};
-use crate::{client, fs, generate, log, status, target, why};
+use crate::{client, fs, generate, log, param, status, target, why};
 
 /// Shows what a running mgsd knows: file systems, targets, connected nodes, configuration logs.
 ///
@@ -54,6 +54,9 @@ enum Noun {
     /// Configuration logs
     #[command(subcommand)]
     Log(log::Command),
+    /// Parameters: judged and explained from the catalogue, without a daemon
+    #[command(subcommand)]
+    Param(param::Command),
     /// Why something was refused: the last answers to a node, or about a target or log
     Why {
         /// A NID, a target or a log, such as testfs-OST0000
@@ -84,6 +87,7 @@ impl Cli {
             Noun::Target(command) => command.run(&api, &out).await,
             Noun::Client(command) => command.run(&api, &out).await,
             Noun::Log(command) => command.run(&api, &out).await,
+            Noun::Param(command) => command.run(&out),
             Noun::Why { subject } => why::run(&api, &out, &subject).await,
             Noun::Completions { shell } => out.bytes(&generate::completions(shell)),
             Noun::Man { dir } => generate::write_man_pages(&dir),

@@ -25,6 +25,22 @@ pub(crate) enum Failure {
         /// What the system said.
         source: io::Error,
     },
+    /// What a file, or stdin, holds.
+    #[error("{what}: {why}")]
+    Input {
+        /// Its name, with the line where it is known.
+        what: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The verdicts were printed; some refuse.
+    #[error("{refused} of {judged} assignments refused")]
+    Judged {
+        /// How many are wrong.
+        refused: usize,
+        /// How many there were.
+        judged: usize,
+    },
     /// Binary data would go to a terminal.
     #[error("{name}: binary data is not written to a terminal; use -o FILE")]
     Terminal {
@@ -45,6 +61,8 @@ impl Failure {
             Failure::Api(Error::Refused(_) | Error::Foreign { .. })
             | Failure::Log { .. }
             | Failure::Io { .. }
+            | Failure::Input { .. }
+            | Failure::Judged { .. }
             | Failure::Terminal { .. } => 1,
         }
     }

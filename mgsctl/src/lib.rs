@@ -11,6 +11,7 @@ mod fs;
 mod generate;
 mod log;
 mod output;
+mod param;
 mod status;
 mod table;
 mod target;

@@ -39,6 +39,7 @@ mod device;
 mod document;
 mod entry;
 mod judge;
+mod lookup;
 mod pattern;
 mod prefix;
 mod topology;

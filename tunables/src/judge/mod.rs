@@ -23,6 +23,11 @@ use crate::verdict::{Class, Finding, Note, Severity, Verdict};
 pub use allowed::allowed;
 pub use conflict::{NothingStored, Stored};
 
+/// Names of the catalogue that a mistyped one may stand for.
+pub(crate) fn near_names<'a>(catalogue: &'a Catalogue, name: &str) -> Vec<&'a str> {
+    suggest::names(catalogue, name, |_| false)
+}
+
 /// What happens to an assignment that is wrong.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Validation {
