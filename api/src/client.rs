@@ -13,8 +13,9 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
 use crate::{
-    Address, BadAddress, Change, ClientExport, Decision, FileSystem, List, Log, LogRecord,
-    PROBLEM_CONTENT_TYPE, Problem, RecoverySwitch, Status, Target,
+    Address, BadAddress, Change, ClientExport, Decision, FileSystem, List, Log, LogRecord, NewPool,
+    PROBLEM_CONTENT_TYPE, ParamAssignment, ParamInForce, Pool, PoolMembers, Problem, RecoverySwitch, Status,
+    Target,
 };
 
 /// Longest answer that is read, bytes. The largest config log that sites have is a hundred times smaller.
@@ -190,6 +191,70 @@ impl Client {
         self.get(&format!("/v1/clients/{}/record", segment(nid)), "application/vnd.tcpdump.pcap").await
     }
 
+    /// Parameters in force: all, or those of one file system.
+    ///
+    /// # Errors
+    /// Like every call: [`Error`].
+    pub async fn params(&self, fs: Option<&str>) -> Result<List<ParamInForce>, Error> {
+        self.json(&format!("/v1/params{}", query(&[("fs", fs)]))).await
+    }
+
+    /// Sets a parameter.
+    ///
+    /// # Errors
+    /// Like every call: [`Error`].
+    pub async fn param_set(&self, to: &ParamAssignment, dry_run: bool) -> Result<Change, Error> {
+        self.change(Method::PUT, "/v1/params", to, dry_run).await
+    }
+
+    /// Takes a parameter away.
+    ///
+    /// # Errors
+    /// Like every call: [`Error`].
+    pub async fn param_unset(&self, what: &ParamAssignment, dry_run: bool) -> Result<Change, Error> {
+        self.change(Method::DELETE, "/v1/params", what, dry_run).await
+    }
+
+    /// Pools: all, or those of one file system.
+    ///
+    /// # Errors
+    /// Like every call: [`Error`].
+    pub async fn pools(&self, fs: Option<&str>) -> Result<List<Pool>, Error> {
+        self.json(&format!("/v1/pools{}", query(&[("fs", fs)]))).await
+    }
+
+    /// Makes a pool.
+    ///
+    /// # Errors
+    /// Like every call: [`Error`].
+    pub async fn pool_new(&self, pool: &NewPool, dry_run: bool) -> Result<Change, Error> {
+        self.change(Method::POST, "/v1/pools", pool, dry_run).await
+    }
+
+    /// Destroys an empty pool.
+    ///
+    /// # Errors
+    /// Like every call: [`Error`].
+    pub async fn pool_destroy(&self, pool: &str, dry_run: bool) -> Result<Change, Error> {
+        self.change(Method::DELETE, &format!("/v1/pools/{}", segment(pool)), &(), dry_run).await
+    }
+
+    /// Adds members to a pool, all or none.
+    ///
+    /// # Errors
+    /// Like every call: [`Error`].
+    pub async fn pool_add(&self, pool: &str, osts: &PoolMembers, dry_run: bool) -> Result<Change, Error> {
+        self.change(Method::POST, &format!("/v1/pools/{}/members", segment(pool)), osts, dry_run).await
+    }
+
+    /// Removes members of a pool, all or none.
+    ///
+    /// # Errors
+    /// Like every call: [`Error`].
+    pub async fn pool_remove(&self, pool: &str, osts: &PoolMembers, dry_run: bool) -> Result<Change, Error> {
+        self.change(Method::DELETE, &format!("/v1/pools/{}/members", segment(pool)), osts, dry_run).await
+    }
+
     /// What was decided on a node (by NID), a target or a log; oldest first.
     ///
     /// # Errors
@@ -199,7 +264,7 @@ impl Client {
     }
 
     /// Asks for a change; with `dry_run`, what it would do. The methods of the nouns call it.
-    async fn change<T: Serialize>(
+    pub(crate) async fn change<T: Serialize>(
         &self,
         method: Method,
         path: &str,
@@ -213,7 +278,7 @@ impl Client {
         serde_json::from_slice(&answer).map_err(|error| self.foreign(&path, error.to_string()))
     }
 
-    async fn json<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
+    pub(crate) async fn json<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
         let body = self.get(path, "application/json").await?;
         serde_json::from_slice(&body).map_err(|error| self.foreign(path, error.to_string()))
     }
@@ -306,7 +371,7 @@ impl Client {
 }
 
 /// `?a=1&b=2` of what is there; nothing when nothing is.
-fn query(pairs: &[(&str, Option<&str>)]) -> String {
+pub(crate) fn query(pairs: &[(&str, Option<&str>)]) -> String {
     let mut text = String::new();
     for (name, value) in pairs {
         if let Some(value) = value {
@@ -321,7 +386,7 @@ fn query(pairs: &[(&str, Option<&str>)]) -> String {
 
 /// Percent-encodes everything but the unreserved characters of RFC 3986. The names `.` and `..` stay as they are: no
 /// route of ours normalises paths, so they reach the daemon and are unknown names there.
-fn segment(text: &str) -> String {
+pub(crate) fn segment(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::Time;
+use crate::{RegistrationPolicy, Time};
 
 /// One Lustre file system.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -24,6 +24,12 @@ pub struct FileSystem {
     pub nonir_clients: u64,
     /// Number of targets.
     pub target_count: u64,
+    /// What happens to targets that nobody knows.
+    #[serde(default)]
+    pub registration: RegistrationPolicy,
+    /// Until then one writeconf of MDT0000 may erase what nodes have mounted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub writeconf_approved: Option<Time>,
     /// Step of the newest marker in the logs (`gen` of `mgs.MGS.live.FS`).
     pub generation: u32,
 }

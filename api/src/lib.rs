@@ -20,7 +20,10 @@ mod decision;
 mod fs;
 mod list;
 mod log;
+mod param;
+mod pool;
 mod problem;
+mod registration;
 mod status;
 mod target;
 mod time;
@@ -33,7 +36,13 @@ pub use decision::Decision;
 pub use fs::{FileSystem, IrState, RecoverySwitch};
 pub use list::List;
 pub use log::{LOG_INDEX_BUDGET, Log, LogRecord, Marker};
+pub use param::{ParamAssignment, ParamInForce, ParamSyntax, RecordAt};
+pub use pool::{NewPool, Pool, PoolMembers};
 pub use problem::{PROBLEM_CONTENT_TYPE, Problem, ProblemKind};
+pub use registration::{
+    Approval, Binding, BindingChange, BindingMode, PolicySwitch, Registration, RegistrationPolicy,
+    RegistrationRules, RegistrationState, Reservation, Reserve,
+};
 pub use status::{Status, StoreInfo};
 pub use target::{Param, Registered, Target, TargetKind, TargetState};
 pub use time::Time;

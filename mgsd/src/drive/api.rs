@@ -2,16 +2,18 @@
 
 use super::Handle;
 use super::observe::Observer;
+use super::rules;
 use crate::http::{LogFile, Mgs, Order};
 use async_trait::async_trait;
 use bytes::Bytes;
 use mgs_api::{
     Change, ClientExport, ClientKind, Decision, FileSystem, IrState, List, LocksHeld, Log, LogChange, Param,
-    Problem, ProblemKind, Registered, Status, StoreInfo, Target, TargetKind, TargetState, Time,
+    ParamInForce, Pool, Problem, ProblemKind, RecordAt, Registered, Registration, RegistrationRules,
+    Reservation, Status, StoreInfo, Target, TargetKind, TargetState, Time,
 };
 use mgs_core::engine::Engine;
 use mgs_core::export::Export;
-use mgs_core::model::command::Done;
+use mgs_core::model::command::{Done, param, pool};
 use mgs_core::model::logs::LogEntry;
 use mgs_core::model::names::{TargetId, log_base};
 use mgs_core::model::view::Fs;
@@ -31,7 +33,7 @@ pub struct Identity {
     pub started: u64,
 }
 
-fn time(unix: i64) -> Time {
+pub(super) fn time(unix: i64) -> Time {
     Time::from_unix(u64::try_from(unix).unwrap_or(0))
 }
 
@@ -59,6 +61,8 @@ fn fs_of(engine: &Engine, name: &str, fs: &Fs, now: Now) -> FileSystem {
         ir_since: ir.since.as_secs(),
         nonir_clients: ir.nonir_clients as u64,
         target_count: fs.targets.len() as u64,
+        registration: rules::policy(fs.head.registration),
+        writeconf_approved: engine.view().rules.leaves.get(name).map(|leave| time(leave.until)),
         generation: fs.head.generation,
     }
 }
@@ -295,6 +299,49 @@ impl Mgs for Handle {
         .await
     }
 
+    async fn params(&self, fs: Option<&str>) -> Result<List<ParamInForce>, Problem> {
+        let only = fs.map(str::to_owned);
+        self.list(move |e, _| {
+            check_filter(e, only.as_deref())?;
+            let wanted = e.view().logs.iter().filter(|(n, _)| only.as_ref().is_none_or(|o| log_base(n) == o));
+            let found = param::in_force(wanted.map(|(name, entry)| (name.as_str(), &entry.log)));
+            Ok(found.into_iter().map(param_of).collect())
+        })
+        .await
+    }
+
+    async fn pools(&self, fs: Option<&str>) -> Result<List<Pool>, Problem> {
+        let only = fs.map(str::to_owned);
+        self.list(move |e, _| {
+            check_filter(e, only.as_deref())?;
+            let wanted = e.view().fs.keys().filter(|n| only.as_ref().is_none_or(|o| o == *n));
+            let of = |fs: &String| {
+                let log = e.view().logs.get(&model::names::client_log(fs)).map(|entry| &entry.log);
+                let fs = fs.clone();
+                pool::pools(&fs, log).into_iter().map(move |(name, members)| Pool {
+                    fs: fs.clone(),
+                    name,
+                    members: members.into_iter().collect(),
+                })
+            };
+            Ok(wanted.flat_map(of).collect())
+        })
+        .await
+    }
+
+    async fn registrations(&self) -> Result<List<Registration>, Problem> {
+        self.list(|e, _| Ok(e.applicants().into_iter().map(rules::registration).collect())).await
+    }
+
+    async fn registration_rules(&self) -> Result<RegistrationRules, Problem> {
+        self.answer(|e, _| Ok(rules::rules(e))).await
+    }
+
+    async fn reservations(&self, fs: Option<&str>) -> Result<List<Reservation>, Problem> {
+        let only = fs.map(str::to_owned);
+        self.list(move |e, _| Ok(rules::reservations(e, only.as_deref()))).await
+    }
+
     async fn change(&self, order: Order) -> Result<Change, Problem> {
         let dry_run = order.dry_run;
         match self.order(order).await {
@@ -350,6 +397,16 @@ fn problem(error: &Error) -> Problem {
         Error::NotNow { .. } => of(ProblemKind::NotNow),
         Error::Storage { .. } => of(ProblemKind::Storage),
         Error::Bug { .. } => of(ProblemKind::Bug),
+    }
+}
+
+fn param_of(p: param::InForce) -> ParamInForce {
+    let at = |(log, index)| RecordAt { log, index };
+    ParamInForce {
+        device: p.device,
+        name: p.name,
+        value: p.value,
+        records: p.logs.into_iter().map(at).collect(),
     }
 }
 

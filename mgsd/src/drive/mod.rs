@@ -7,6 +7,7 @@ mod ledger;
 mod link;
 mod links;
 mod observe;
+mod rules;
 mod store;
 mod trace;
 

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use mgs_api::{
-    Change, ClientExport, ClientKind, Decision, FileSystem, IrState, List, LocksHeld, Log, LogChange, Param,
-    Problem, ProblemKind, Registered, Status, StoreInfo, Target, TargetKind, TargetState, Time,
+    Binding, BindingMode, Change, ClientExport, ClientKind, Decision, FileSystem, IrState, List, LocksHeld,
+    Log, LogChange, Param, ParamInForce, Pool, Problem, ProblemKind, RecordAt, Registered, Registration,
+    RegistrationPolicy, RegistrationRules, RegistrationState, Reservation, Status, StoreInfo, Target,
+    TargetKind, TargetState, Time,
 };
 use tokio::sync::Notify;
 
@@ -102,6 +104,66 @@ impl Mgs for Fake {
         }
     }
 
+    async fn params(&self, fs: Option<&str>) -> Result<List<ParamInForce>, Problem> {
+        if let Some(fs) = fs {
+            self.fs(fs).await?;
+        }
+        let at = |log: &str, index| RecordAt { log: log.to_owned(), index };
+        let param = |device: Option<&str>, name: &str, value: &str, records| ParamInForce {
+            device: device.map(str::to_owned),
+            name: name.to_owned(),
+            value: value.to_owned(),
+            records,
+        };
+        Ok(all(vec![
+            param(None, "osc.*.max_dirty_mb", "32", vec![at("params", 2)]),
+            param(
+                Some("testfs-OST000a"),
+                "osc.max_dirty_mb",
+                "64",
+                vec![at("testfs-MDT0000", 51), at("testfs-client", 34)],
+            ),
+        ]))
+    }
+
+    async fn pools(&self, fs: Option<&str>) -> Result<List<Pool>, Problem> {
+        if let Some(fs) = fs {
+            self.fs(fs).await?;
+        }
+        let pool = |name: &str, members| Pool { fs: "testfs".to_owned(), name: name.to_owned(), members };
+        Ok(all(vec![pool("empty", Vec::new()), pool("flash", texts(&["testfs-OST000a"]))]))
+    }
+
+    async fn registrations(&self) -> Result<List<Registration>, Problem> {
+        Ok(all(registrations()))
+    }
+
+    async fn registration_rules(&self) -> Result<RegistrationRules, Problem> {
+        let networks = vec![Binding {
+            network: "tcp".to_owned(),
+            mode: BindingMode::Enforce,
+            nodes: vec![texts(&["10.77.0.2@tcp", "10.78.0.2@tcp"])],
+            routers: texts(&["10.77.0.254@tcp"]),
+        }];
+        Ok(RegistrationRules { default: RegistrationPolicy::Approve, networks })
+    }
+
+    async fn reservations(&self, fs: Option<&str>) -> Result<List<Reservation>, Problem> {
+        let reservation = |target: &str, nids: &[&str], until| Reservation {
+            target: target.to_owned(),
+            fs: target.split('-').next().unwrap_or_default().to_owned(),
+            nids: texts(nids),
+            by: "rack 7".to_owned(),
+            time: at(500),
+            until,
+        };
+        let known = vec![
+            reservation("newfs-MDT0000", &[], None),
+            reservation("testfs-OST0000", &["10.77.0.9@tcp"], Some(at(604_900))),
+        ];
+        Ok(all(known.into_iter().filter(|r| fs.is_none_or(|fs| fs == r.fs)).collect()))
+    }
+
     /// Shows the order that it got.
     async fn change(&self, order: Order) -> Result<Change, Problem> {
         assert!(order.actor.strip_prefix("uid:").is_some_and(|uid| uid.parse::<u32>().is_ok()));
@@ -177,6 +239,8 @@ fn file_systems() -> Vec<FileSystem> {
         ir_since: 3600,
         nonir_clients: 0,
         target_count,
+        registration: RegistrationPolicy::Approve,
+        writeconf_approved: None,
         generation,
     };
     vec![
@@ -226,6 +290,23 @@ fn targets() -> Vec<Target> {
         ..mdt.clone()
     };
     vec![scratch, mdt, ost]
+}
+
+fn registrations() -> Vec<Registration> {
+    let one = |target: &str, nid: Option<&str>, state, why: &str| Registration {
+        target: target.to_owned(),
+        fs: "testfs".to_owned(),
+        nid: nid.map(str::to_owned),
+        flags: nid.map(|_| "0x10020062".to_owned()),
+        since: at(700),
+        state,
+        why: why.to_owned(),
+    };
+    vec![
+        one("testfs-OST0004", Some("10.77.0.6@tcp"), RegistrationState::Waiting, ""),
+        one("testfs-OST0005", Some("10.77.0.66@tcp"), RegistrationState::Refused, "refused by uid:0"),
+        one("testfs-OST0006", None, RegistrationState::Approved, "approved by uid:0"),
+    ]
 }
 
 fn clients() -> Vec<ClientExport> {

@@ -2,10 +2,11 @@
 
 use axum::Json;
 use axum::extract::State;
-use mgs_api::{Change, FileSystem, List, Problem, RecoverySwitch};
+use mgs_api::{Change, FileSystem, List, PolicySwitch, Problem, RecoverySwitch};
 use mgs_core::model::command::fs::Command;
 
 use super::answer::{Answer, Document, Name, Ordered, Shared};
+use super::registration;
 
 /// All file systems.
 #[utoipa::path(get, path = "/v1/fs", tag = "fs", operation_id = "fs_list", responses(
@@ -45,4 +46,42 @@ pub(super) async fn recovery(
     Document(to): Document<RecoverySwitch>,
 ) -> Answer<Change> {
     by.change(&mgs, Command::Recovery { fs, off: !to.enabled }).await
+}
+
+/// What happens to targets that nobody knows.
+#[utoipa::path(put, path = "/v1/fs/{name}/policy", tag = "fs", operation_id = "fs_policy",
+    request_body = PolicySwitch,
+    params(
+        ("name" = String, Path, description = "the Lustre fsname"),
+        ("dry_run" = Option<bool>, Query, description = "say what would be done, change nothing"),
+    ),
+    responses(
+        (status = 200, description = "what was done", body = Change),
+        (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn policy(
+    State(mgs): State<Shared>,
+    Name(fs): Name,
+    by: Ordered,
+    Document(to): Document<PolicySwitch>,
+) -> Answer<Change> {
+    by.change(&mgs, Command::Policy { fs, policy: registration::policy(to.policy) }).await
+}
+
+/// Lets one writeconf of MDT0000 erase what nodes have mounted, within the hour.
+#[utoipa::path(post, path = "/v1/fs/{name}/approve-writeconf", tag = "fs", operation_id = "fs_approve_writeconf",
+    params(
+        ("name" = String, Path, description = "the Lustre fsname"),
+        ("dry_run" = Option<bool>, Query, description = "say what would be done, change nothing"),
+    ),
+    responses(
+        (status = 200, description = "what was done", body = Change),
+        (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn approve_writeconf(
+    State(mgs): State<Shared>,
+    Name(fs): Name,
+    by: Ordered,
+) -> Answer<Change> {
+    by.change(&mgs, Command::ApproveWriteconf { fs }).await
 }

@@ -4,7 +4,10 @@ pub use mgs_core::model::command::{Command, Order};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use mgs_api::{Change, ClientExport, Decision, FileSystem, List, Log, Problem, Status, Target};
+use mgs_api::{
+    Change, ClientExport, Decision, FileSystem, List, Log, ParamInForce, Pool, Problem, Registration,
+    RegistrationRules, Reservation, Status, Target,
+};
 
 /// The daemon, as the HTTP handlers see it.
 ///
@@ -42,6 +45,21 @@ pub trait Mgs: Send + Sync + 'static {
 
     /// What was decided on a node, a target or a log; oldest first, empty when nothing is known.
     async fn why(&self, subject: &str) -> Result<List<Decision>, Problem>;
+
+    /// Parameters in force, or those of `fs`.
+    async fn params(&self, fs: Option<&str>) -> Result<List<ParamInForce>, Problem>;
+
+    /// All pools, or those of `fs`.
+    async fn pools(&self, fs: Option<&str>) -> Result<List<Pool>, Problem>;
+
+    /// Targets that are not registered: who waits, who was refused, who may come.
+    async fn registrations(&self) -> Result<List<Registration>, Problem>;
+
+    /// Who may register, beyond what each file system says.
+    async fn registration_rules(&self) -> Result<RegistrationRules, Problem>;
+
+    /// Reserved indices, or those of `fs`, which need not exist.
+    async fn reservations(&self, fs: Option<&str>) -> Result<List<Reservation>, Problem>;
 
     /// Makes a change, or says what it would do. Answered when it is durable and its notifications are on their way.
     async fn change(&self, order: Order) -> Result<Change, Problem>;

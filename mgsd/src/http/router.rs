@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::answer::{Refusal, Shared};
-use super::{Mgs, client, fs, log, openapi, status, target, why};
+use super::{Mgs, client, fs, log, openapi, param, pool, registration, reservation, status, target, why};
 
 /// Largest body of a request, bytes.
 const BODY_MAX: usize = 1 << 20;
@@ -39,14 +39,29 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(fs::list))
         .routes(routes!(fs::show))
         .routes(routes!(fs::recovery))
+        .routes(routes!(fs::policy))
+        .routes(routes!(fs::approve_writeconf))
         .routes(routes!(target::list))
         .routes(routes!(target::show))
+        .routes(routes!(reservation::list, reservation::reserve))
+        .routes(routes!(reservation::unreserve))
+        .routes(routes!(registration::list))
+        .routes(routes!(registration::approve))
+        .routes(routes!(registration::refuse))
+        .routes(routes!(registration::forget))
+        .routes(routes!(registration::rules))
+        .routes(routes!(registration::default))
+        .routes(routes!(registration::bind))
         .routes(routes!(client::list))
         .routes(routes!(client::record))
         .routes(routes!(why::show))
         .routes(routes!(log::list))
         .routes(routes!(log::records))
         .routes(routes!(log::file))
+        .routes(routes!(param::list, param::set, param::unset))
+        .routes(routes!(pool::list, pool::new))
+        .routes(routes!(pool::destroy))
+        .routes(routes!(pool::add, pool::remove))
         .routes(routes!(openapi::show))
 }
 
