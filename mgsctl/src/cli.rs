@@ -5,9 +5,9 @@ use mgs_api::{Address, Client};
 
 use crate::exit::Failure;
 use crate::output::{Format, Output};
-use crate::{client, fs, generate, log, param, status, target, why};
+use crate::{client, fs, generate, log, pool, setting, status, target, why};
 
-/// Shows what a running mgsd knows: file systems, targets, connected nodes, configuration logs.
+/// Shows and changes what a running mgsd holds: file systems, targets, parameters, pools, connected nodes, logs.
 ///
 /// Exit codes: 0 done; 1 refused or failed, with one line on stderr; 2 usage; 3 daemon unreachable or outcome unknown.
 #[derive(Debug, Parser)]
@@ -54,9 +54,12 @@ enum Noun {
     /// Configuration logs
     #[command(subcommand)]
     Log(log::Command),
-    /// Parameters: judged and explained from the catalogue, without a daemon
+    /// Parameters: set and listed by the daemon; judged and explained from the catalogue, without one
     #[command(subcommand)]
-    Param(param::Command),
+    Param(setting::Param),
+    /// OST pools
+    #[command(subcommand)]
+    Pool(pool::Command),
     /// Why something was refused: the last answers to a node, or about a target or log
     Why {
         /// A NID, a target or a log, such as testfs-OST0000
@@ -87,7 +90,9 @@ impl Cli {
             Noun::Target(command) => command.run(&api, &out).await,
             Noun::Client(command) => command.run(&api, &out).await,
             Noun::Log(command) => command.run(&api, &out).await,
-            Noun::Param(command) => command.run(&out),
+            Noun::Param(setting::Param::Daemon(command)) => command.run(&api, &out).await,
+            Noun::Param(setting::Param::Catalogue(command)) => command.run(&out),
+            Noun::Pool(command) => command.run(&api, &out).await,
             Noun::Why { subject } => why::run(&api, &out, &subject).await,
             Noun::Completions { shell } => out.bytes(&generate::completions(shell)),
             Noun::Man { dir } => generate::write_man_pages(&dir),

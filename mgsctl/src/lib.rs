@@ -12,6 +12,8 @@ mod generate;
 mod log;
 mod output;
 mod param;
+mod pool;
+mod setting;
 mod status;
 mod table;
 mod target;

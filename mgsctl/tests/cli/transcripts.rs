@@ -127,3 +127,33 @@ fn json_is_the_document_of_the_api() {
         serde_json::from_str(&daemon.stdout(&["client", "list", "--output", "json"])).unwrap();
     assert_eq!(list, daemon.runtime.block_on(Fake::default().clients()).unwrap());
 }
+
+#[test]
+fn setting() {
+    transcript(
+        "setting",
+        &[
+            "param list",
+            "param list --fs testfs --output json",
+            "param list --fs tesfs",
+            "param set testfs-OST000a.osc.max_dirty_mb=64",
+            "param set osc.*.max_dirty_mb=64 --syntax set_param --dry-run",
+            "param unset osc.*.max_dirty_mb --output yaml",
+        ],
+    );
+}
+
+#[test]
+fn pool() {
+    transcript(
+        "pool",
+        &[
+            "pool list",
+            "pool list --fs testfs --output json",
+            "pool new testfs.flash",
+            "pool add testfs.flash OST[0-3] testfs-OST000a",
+            "pool remove testfs.flash OST0000 --dry-run",
+            "pool destroy testfs.flash --output json",
+        ],
+    );
+}
