@@ -10,7 +10,7 @@ use golden::{compare, masked_order, requests};
 use harness::Mgs;
 use mgs_core::Errno;
 use mgs_core::model::TargetId;
-use mgs_core::model::command::pool::{self, Action};
+use mgs_core::model::command::pool::{self, Action, Members};
 use mgs_core::model::command::{Command, param};
 use std::collections::BTreeMap;
 use wire::lnet::portal;
@@ -192,9 +192,10 @@ fn pool_sections(log: &llog::Log) -> Vec<(String, String, bool, String)> {
 fn pools_have_the_sections_of_the_kernel() {
     let golden = states::session("B");
     let mut mgs = mounted();
-    let osts = |ids: &[u32]| ids.iter().map(|i| TargetId::ost(*i)).collect::<Vec<_>>();
+    let osts = |ids: &[u32]| Members::Ids(ids.iter().map(|i| TargetId::ost(*i)).collect());
     mgs.order(pool("pool1", Action::New)).unwrap();
-    mgs.order(pool("pool1", Action::Add(osts(&[0, 1])))).unwrap();
+    let named = |names: &[&str]| Members::Named(names.iter().map(|n| (*n).to_owned()).collect());
+    mgs.order(pool("pool1", Action::Add(named(&["testfs-OST[0-1]"])))).unwrap();
     for log in ["testfs-client", "testfs-MDT0000"] {
         let file = &golden[&format!("B03b-pool/CONFIGS/{log}")];
         let theirs = pool_sections(&llog::Log::from_file(file).unwrap());
@@ -207,7 +208,7 @@ fn pools_have_the_sections_of_the_kernel() {
         pool::pools("testfs", log).get("pool1").cloned().map(|m| m.into_iter().collect::<Vec<_>>())
     };
     assert_eq!(members(&mgs).unwrap(), ["testfs-OST0000", "testfs-OST0001"]);
-    mgs.order(pool("pool1", Action::Remove(osts(&[1])))).unwrap();
+    mgs.order(pool("pool1", Action::Remove(named(&["testfs-OST0001_UUID"])))).unwrap();
     // The kernel looks at the last event only, and lets this pool go with a member in it (mgs/12, 29).
     assert_eq!(mgs.order(pool("pool1", Action::Destroy)).unwrap_err().errno(), Errno::ENOTEMPTY);
     for (name, action, errno) in [
@@ -215,10 +216,14 @@ fn pools_have_the_sections_of_the_kernel() {
         ("pool1", Action::Add(osts(&[0])), Errno::EEXIST),
         ("pool1", Action::Add(osts(&[1, 1])), Errno::EEXIST),
         ("pool1", Action::Add(osts(&[0x42])), Errno::ENODEV),
-        ("pool1", Action::Add(vec![TargetId::mdt(0)]), Errno::ENODEV),
+        ("pool1", Action::Add(Members::Ids(vec![TargetId::mdt(0)])), Errno::ENODEV),
         ("nopool", Action::Add(osts(&[0])), Errno::ENOMEDIUM),
         ("nopool", Action::Remove(osts(&[0])), Errno::ENOENT),
         ("nopool", Action::Destroy, Errno::ENOENT),
+        ("pool1", Action::Add(named(&["OST[1-0]"])), Errno::EINVAL),
+        ("pool1", Action::Add(named(&["OST[0-ffff/0]"])), Errno::EINVAL),
+        ("pool1", Action::Add(named(&["other-OST0001"])), Errno::EINVAL),
+        ("pool1", Action::Add(named(&["testfs-OST[1,42]"])), Errno::ENODEV),
         ("a_very_long_pool_name_x", Action::New, Errno::ENAMETOOLONG),
         ("a b", Action::New, Errno::EINVAL),
         ("", Action::New, Errno::EINVAL),

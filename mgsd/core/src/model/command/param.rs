@@ -8,12 +8,30 @@ use crate::model::commit::EventKind;
 use crate::model::conf_param::{self, Scope, Setting, compound};
 use crate::model::names::{TargetId, client_log};
 use crate::model::tx::Tx;
-use llog::lcfg::LustreCfg;
+use llog::lcfg::{LustreCfg, cmd};
 use wire::ldlm::ConfigKind;
+
+/// How an assignment is spelled, and so where it is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Syntax {
+    /// `DEVICE.PARAM=VALUE`: the logs of one file system.
+    ConfParam,
+    /// `PATH=VALUE`: the log `params`, for every node.
+    SetParam,
+}
 
 /// Changes of parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
+    /// An assignment as somebody typed it.
+    Assign {
+        /// `testfs-OST0000.osc.max_dirty_mb=64`, `osc.*.max_dirty_mb=64`; of a deletion also without a value.
+        text: String,
+        /// How it is meant; by default `conf_param` when it begins with the name of a file system of this MGS.
+        syntax: Option<Syntax>,
+        /// Take it away.
+        delete: bool,
+    },
     /// `lctl conf_param DEVICE.PARAM=VALUE`, with `-d` or without a value a deletion.
     Conf {
         /// `testfs`, `testfs-OST0000`, also with the suffix `-osc`, `-mdc`, `-mdtlov` or `-client`.
@@ -43,12 +61,98 @@ const TEXT_MAX: usize = 4000;
 
 impl Command {
     pub(super) fn plan(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
-        let (Self::Conf { name, value, .. } | Self::Set { path: name, value, .. }) = self;
-        check_text(name, value)?;
         match self {
+            Self::Assign { .. } => {}
+            Self::Conf { name, value, .. } | Self::Set { path: name, value, .. } => check_text(name, value)?,
+        }
+        match self {
+            Self::Assign { text, syntax, delete } => assigned(tx, text, *syntax, *delete)?.plan(tx),
             Self::Conf { device, name, value, delete } => conf(tx, device, name, value, *delete),
             Self::Set { path, value, delete } => set(tx, path, value, *delete),
         }
+    }
+}
+
+/// Takes an assignment apart.
+fn assigned(tx: &Tx<'_>, text: &str, syntax: Option<Syntax>, delete: bool) -> Result<Command, Error> {
+    let (left, value) = text.split_once('=').map_or((text, None), |(left, value)| (left, Some(value)));
+    let refuse = |what: &str, hint: &str| {
+        Err(Error::refused(format!("assignment '{}'", text.escape_default()), Errno::EINVAL, what, hint))
+    };
+    if value.is_none() && !delete {
+        return refuse("has no '='", "write NAME=VALUE, such as testfs-OST0000.osc.max_dirty_mb=64");
+    }
+    let value = value.unwrap_or_default().to_owned();
+    let first = left.split_once('.');
+    let ours = first.is_some_and(|(device, _)| {
+        let fs = tx.file_systems();
+        fs.contains(device)
+            || fs.iter().any(|fs| device.strip_prefix(fs.as_str()).is_some_and(|r| r.starts_with('-')))
+    });
+    let syntax = syntax.unwrap_or(if ours { Syntax::ConfParam } else { Syntax::SetParam });
+    match (syntax, first) {
+        (Syntax::ConfParam, Some((device, name))) => {
+            Ok(Command::Conf { device: device.to_owned(), name: name.to_owned(), value, delete })
+        }
+        (Syntax::ConfParam, None) => {
+            refuse("names no device", "write DEVICE.PARAM=VALUE, such as testfs.sys.timeout=100")
+        }
+        (Syntax::SetParam, _) => Ok(Command::Set { path: left.to_owned(), value, delete }),
+    }
+}
+
+/// A parameter in force: what a node that mounts now is told.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct InForce {
+    /// `testfs`, `testfs-OST0000`; `None` for `set_param -P`.
+    pub device: Option<String>,
+    /// `osc.max_dirty_mb`, or a path.
+    pub name: String,
+    /// `64`.
+    pub value: String,
+    /// Logs that hold it, each with the index of the record.
+    pub logs: Vec<(String, u32)>,
+}
+
+/// Parameters of a file system in force, or those of `set_param -P`, in the order of their names. What a device per
+/// MDT repeats is shown once.
+pub fn in_force<'a>(logs: impl IntoIterator<Item = (&'a str, &'a llog::Log)>) -> Vec<InForce> {
+    let mut found: std::collections::BTreeMap<(Option<String>, String, String), Vec<(String, u32)>> =
+        std::collections::BTreeMap::new();
+    for (log, entry) in logs {
+        let mut head = None;
+        for record in entry.records().filter(|r| r.live) {
+            let Ok(cfg) = record.cfg() else { continue };
+            if let Some(m) = cfg.marker() {
+                head = (m.is_start() && !m.is_skip()).then_some(m.tgtname);
+                continue;
+            }
+            let Some(tgtname) = &head else { continue };
+            let set = cfg.command == cmd::SET_PARAM;
+            let known = [cmd::PARAM, cmd::SET_PARAM, cmd::SET_TIMEOUT, cmd::SET_LDLM_TIMEOUT];
+            let text = cfg.buf_str(1).filter(|_| known.contains(&cfg.command));
+            let Some((name, value)) = text.and_then(|t| t.split_once('=')) else { continue };
+            // The failout mode of a target stands beside its set-up, and is no parameter that somebody set.
+            let device = (!set).then(|| owner(tgtname));
+            let key = (device, name.to_owned(), value.to_owned());
+            found.entry(key).or_default().push((log.to_owned(), record.index));
+        }
+    }
+    let shown = |((device, name, value), logs)| InForce { device, name, value, logs };
+    found.into_iter().map(shown).collect()
+}
+
+/// The file system or target whose device this is: `testfs-OST0000-osc-MDT0000` is `testfs-OST0000`.
+fn owner(device: &str) -> String {
+    let parts: Vec<&str> = device.split('-').collect();
+    let last = parts.iter().position(|part| TargetId::parse(part).is_some());
+    match last {
+        Some(at) => parts.get(..=at).unwrap_or_default().join("-"),
+        None => device
+            .strip_suffix("-client")
+            .or_else(|| device.strip_suffix("-clilov"))
+            .unwrap_or(device)
+            .to_owned(),
     }
 }
 

@@ -28,11 +28,32 @@ pub enum Action {
     /// A new pool.
     New,
     /// OSTs become members: all of them, or none.
-    Add(Vec<TargetId>),
+    Add(Members),
     /// OSTs leave.
-    Remove(Vec<TargetId>),
+    Remove(Members),
     /// The pool goes; it has to be empty.
     Destroy,
+}
+
+/// OSTs of a pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Members {
+    /// These.
+    Ids(Vec<TargetId>),
+    /// As [`osts`] takes them.
+    Named(Vec<String>),
+}
+
+impl Members {
+    fn resolve(&self, fs: &str) -> Result<Vec<TargetId>, Error> {
+        match self {
+            Self::Ids(ids) => Ok(ids.clone()),
+            Self::Named(names) => {
+                let lists: Result<Vec<_>, _> = names.iter().map(|name| osts(fs, name)).collect();
+                Ok(lists?.into_iter().flatten().collect())
+            }
+        }
+    }
 }
 
 /// Longest name of a pool (`lustre_user.h: LOV_MAXPOOLNAME`).
@@ -70,7 +91,48 @@ pub fn pools(fs: &str, log: Option<&llog::Log>) -> BTreeMap<String, BTreeSet<Str
     pools
 }
 
+/// OSTs from their names: `OST0000`, `testfs-OST0000`, `testfs-OST0000_UUID`, and lists such as `OST[0-3,8-a/2]`, whose
+/// numbers are hexadecimal, as `lctl` takes them.
+///
+/// # Errors
+/// The text is none of these, or names more OSTs than a file system can have.
+pub fn osts(fs: &str, text: &str) -> Result<Vec<TargetId>, Error> {
+    let refuse = || {
+        Error::refused(
+            format!("OST '{}'", text.escape_default()),
+            Errno::EINVAL,
+            "is no name of an OST",
+            format!("write OST0000, {fs}-OST0000, or a list such as OST[0-3,8-a/2]"),
+        )
+    };
+    let name = text.strip_suffix("_UUID").unwrap_or(text);
+    let name = name.strip_prefix(fs).and_then(|rest| rest.strip_prefix('-')).unwrap_or(name);
+    let Some(list) = name.strip_prefix("OST[").and_then(|rest| rest.strip_suffix(']')) else {
+        let id = TargetId::parse(name).filter(|id| id.kind == TargetKind::Ost);
+        return id.map(|id| vec![id]).ok_or_else(refuse);
+    };
+    let number = |text: &str| u16::from_str_radix(text, 16).map(u32::from).map_err(|_| refuse());
+    let mut out = Vec::new();
+    for part in list.split(',') {
+        let (range, step) = part.split_once('/').unwrap_or((part, "1"));
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let (first, last) = (number(first)?, number(last)?);
+        let step: usize = step.parse().map_err(|_| refuse())?;
+        if step == 0 || last < first {
+            return Err(refuse());
+        }
+        out.extend((first..=last).step_by(step).map(TargetId::ost));
+    }
+    Ok(out)
+}
+
 impl Command {
+    /// A change of the pool `FS.POOL`.
+    pub fn new(name: &str, action: Action) -> Self {
+        let (fs, pool) = name.split_once('.').unwrap_or((name, ""));
+        Self { fs: fs.to_owned(), pool: pool.to_owned(), action }
+    }
+
     fn object(&self) -> String {
         format!("pool '{}.{}'", self.fs.escape_default(), self.pool.escape_default())
     }
@@ -113,6 +175,7 @@ impl Command {
                 tx.event(EventKind::PoolCreated { fs: self.fs.clone(), pool: self.pool.clone() });
             }
             Action::Add(osts) => {
+                let osts = &osts.resolve(&self.fs)?;
                 let Some(members) = members else {
                     return Err(self.refused(
                         Errno::ENOMEDIUM,
@@ -132,6 +195,7 @@ impl Command {
                 self.changed(tx, osts, true);
             }
             Action::Remove(osts) => {
+                let osts = &osts.resolve(&self.fs)?;
                 let hint = "see 'mgsctl pool list'";
                 let Some(members) = members else {
                     return Err(self.refused(Errno::ENOENT, "does not exist", hint));
