@@ -6,7 +6,7 @@ mod targets;
 
 use harness::{LINK, Mgs, Sent, encode, nid, request_body};
 use mgs_core::Errno;
-use mgs_core::engine::Input;
+use mgs_core::engine::{Input, LinkId};
 use std::time::Duration;
 use targets::{ost, register};
 use wire::ldlm::{ConfigKind, LdlmReply, LdlmRequest, LockDesc, PLAIN, ResId, mode};
@@ -136,6 +136,25 @@ fn a_rebooted_holder_is_gone_at_once() {
     mgs.input(Input::Relay(LINK, Frame::Done { cookie, status: PostStatus::Stale }));
     assert!(mgs.engine.exports().get(handle).is_none());
     assert!(mgs.engine.locks().of_export(handle).next().is_none());
+}
+
+/// Its MGS address has moved to another proxy, or a proxy was restarted: no callback waits for the old link.
+#[test]
+fn a_callback_goes_to_the_proxy_that_brought_the_last_request() {
+    let (mut mgs, client, handle, _) = scene();
+    let other = LinkId(9);
+    let local = nid("10.0.0.1@tcp");
+    let up = Frame::PeerUp { slot: 3, peer: client, local, incarnation: 1, remote: String::new(), gateway: None };
+    mgs.input(Input::Relay(other, up));
+    mgs.input(Input::LinkDown(LINK));
+    let body = Body { msg_type: msg_type::REQUEST, timeout: 11, ..request_body(handle, opc::OBD_PING) };
+    let payload = Message::new(&body, vec![]).to_bytes();
+    let (portal, match_bits) = (portal::MGS_REQUEST, 0x7000);
+    let ping = Frame::Deliver { slot: 3, incarnation: 1, portal, match_bits, offset: 0, payload };
+    mgs.input(Input::Relay(other, ping));
+    assert_eq!(register(&mut mgs, &ost(0)).status, 0);
+    assert!(callbacks(&mgs).iter().all(|c| c.link == other), "{:?}", callbacks(&mgs));
+    assert_eq!(callbacks(&mgs).len(), 2);
 }
 
 #[test]

@@ -87,6 +87,9 @@ impl Engine {
             }
             export.last_seen = now.mono;
             export.last_seen_wall = now.wall;
+            if export.address.peer == from.peer && export.address.link != from.link {
+                export.address = from; // an address of ours has moved to another proxy: callbacks go there
+            }
             request.rep_mbits = export.has2(connect_flags::REP_MBITS);
             request.bulk_mbits = export.has(connect_flags::BULK_MBITS);
             if let Some(open) = self.requests.duplicate(body.handle, xid) {

@@ -30,6 +30,7 @@ pub const ASKED2: u64 = cf::REP_MBITS | cf::LARGE_NID;
 /// A PUT that the engine sent.
 #[derive(Clone, Debug)]
 pub struct Sent {
+    pub link: LinkId,
     pub cookie: u64,
     pub peer: Nid,
     pub portal: u32,
@@ -114,11 +115,11 @@ impl Mgs {
                 (
                     _,
                     Output::Relay(
-                        _,
+                        link,
                         Frame::Post { cookie, peer, portal, match_bits, offset, want_ack, payload, .. },
                     ),
                 ) => {
-                    self.sent.push(Sent { cookie, peer, portal, match_bits, offset, want_ack, payload });
+                    self.sent.push(Sent { link, cookie, peer, portal, match_bits, offset, want_ack, payload });
                     if want_ack {
                         let length = self.sent.last().unwrap().payload.len().try_into().unwrap();
                         let done = Frame::Done { cookie, status: PostStatus::Acked(length) };
