@@ -10,7 +10,7 @@
  *   FAULTFS_UNDO   directory: for each file what a power cut would take away, FILE.undo, emptied by a sync:
  *                    u64 offset, u64 size of the file before, u64 bytes written, u64 bytes before, these bytes
  *
- * A failed fsync loses what was not yet synced, at once: kernels drop such pages. A lying one says yes and syncs nothing.
+ * KILL is a kill -9 in front of a write or sync. A failed fsync loses what was not yet synced, at once: kernels drop such pages. A lying one says yes and syncs nothing.
  * No sync reaches the real disk: what a power cut leaves is made from the undo files by the test.
  */
 #define _GNU_SOURCE
@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -27,7 +28,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { NONE, WRITE_EIO, WRITE_ENOSPC, SHORT_WRITE, SYNC_EIO, READ_ONLY, LYING_SYNC, FULL };
+enum { NONE, WRITE_EIO, WRITE_ENOSPC, SHORT_WRITE, SYNC_EIO, READ_ONLY, LYING_SYNC, FULL, KILL };
 enum { KIND, EVERY, LIMIT, COUNTED, MADE, WRITES, SYNCS, SYNC_USEC, WORDS };
 
 #define FDS 4096
@@ -90,16 +91,23 @@ static void undo_path(char *out, size_t size, const char *name)
 	snprintf(out, size, "%s/%s.undo", undo_dir, name);
 }
 
-/* Whether an operation that faults of kind a or b (0: none) concern fails now. */
-static int fails(uint64_t a, uint64_t b)
+/* Whether an operation that faults of a kind concern fails now. */
+static int fails(uint64_t kind)
 {
-	if (!ctl[EVERY] || (ctl[KIND] != a && (!b || ctl[KIND] != b)))
+	if (!ctl[EVERY] || ctl[KIND] != kind)
 		return 0;
 	ctl[COUNTED]++;
 	if (ctl[COUNTED] % ctl[EVERY] || (ctl[LIMIT] && ctl[MADE] >= ctl[LIMIT]))
 		return 0;
 	ctl[MADE]++;
 	return 1;
+}
+
+/* The process may end here. */
+static void may_die(void)
+{
+	if (fails(KILL))
+		kill(getpid(), SIGKILL);
 }
 
 static int concerned(int fd)
@@ -168,17 +176,18 @@ static ssize_t faulty_write(int fd, const void *buffer, size_t n, off_t at, int 
 	ssize_t done = -1;
 
 	pthread_mutex_lock(&lock);
+	may_die();
 	ctl[WRITES]++;
-	if (fails(WRITE_EIO, 0)) {
+	if (fails(WRITE_EIO)) {
 		errno = EIO;
-	} else if (fails(WRITE_ENOSPC, 0)) {
+	} else if (fails(WRITE_ENOSPC)) {
 		errno = ENOSPC;
-	} else if (fails(READ_ONLY, 0)) {
+	} else if (fails(READ_ONLY)) {
 		errno = EROFS;
-	} else if (ctl[KIND] == FULL && !fstat(fd, &st) && at + (off_t)n > st.st_size && fails(FULL, 0)) {
+	} else if (ctl[KIND] == FULL && !fstat(fd, &st) && at + (off_t)n > st.st_size && fails(FULL)) {
 		errno = ENOSPC;
 	} else {
-		if (n > 1 && fails(SHORT_WRITE, 0))
+		if (n > 1 && fails(SHORT_WRITE))
 			n /= 2;
 		if (remember(fd, at, n))
 			errno = EIO;
@@ -213,10 +222,12 @@ int open(const char *path, int flags, ...)
 	va_start(arguments, flags);
 	mode = va_arg(arguments, mode_t);
 	va_end(arguments);
-	if (flags & (O_WRONLY | O_RDWR) && ours(path) && fails(READ_ONLY, 0)) {
+	if (flags & (O_WRONLY | O_RDWR) && ours(path) && fails(READ_ONLY)) {
 		errno = EROFS;
 		return -1;
 	}
+	if (flags & O_WRONLY && ours(path))
+		flags = (flags & ~O_WRONLY) | O_RDWR; /* we read what a write takes away */
 	return opened(real_open(path, flags, mode), path);
 }
 
@@ -266,9 +277,10 @@ int ftruncate(int fd, off_t size)
 	if (!concerned(fd))
 		return real_ftruncate(fd, size);
 	pthread_mutex_lock(&lock);
-	if (fails(WRITE_EIO, 0))
+	may_die();
+	if (fails(WRITE_EIO))
 		errno = EIO;
-	else if (fails(READ_ONLY, 0))
+	else if (fails(READ_ONLY))
 		errno = EROFS;
 	else if (remember(fd, size, 0))
 		errno = EIO;
@@ -292,12 +304,13 @@ int fsync(int fd)
 	if (ctl[SYNC_USEC])
 		usleep(ctl[SYNC_USEC]);
 	pthread_mutex_lock(&lock);
+	may_die();
 	ctl[SYNCS]++;
-	if (fails(SYNC_EIO, 0)) {
+	if (fails(SYNC_EIO)) {
 		lose(fd);
 		errno = EIO;
 		done = -1;
-	} else if (!fails(LYING_SYNC, 0)) {
+	} else if (!fails(LYING_SYNC)) {
 		done = real_ftruncate(undo_of[fd] - 1, 0);
 	}
 	pthread_mutex_unlock(&lock);
@@ -316,7 +329,7 @@ int unlink(const char *path)
 
 	if (!name)
 		return real_unlink(path);
-	if (fails(READ_ONLY, 0)) {
+	if (fails(READ_ONLY)) {
 		errno = EROFS;
 		return -1;
 	}
