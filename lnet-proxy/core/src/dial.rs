@@ -37,8 +37,8 @@ impl Proxy {
             self.end_dial(key, now);
             return;
         };
-        // Routed networks are not dialled, they have no address of ours to come to.
-        let direct = key.peer.lnd == lnd::TCP && key.local.lnd == lnd::TCP && key.peer.net == key.local.net;
+        // Nobody on another network is dialled, and nobody on one that is not TCP.
+        let direct = key.local.lnd == lnd::TCP && !key.is_routed();
         let Some(ip) = key.peer.ip().filter(|_| direct) else {
             self.on_dial_failed(key, now);
             return;

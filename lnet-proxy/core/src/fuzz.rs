@@ -157,6 +157,7 @@ impl Life {
         }
         self.wait(Duration::from_secs(1000));
         assert_eq!(self.proxy.connections(), 0, "connections left over");
+        assert_eq!(self.proxy.known_peers(), 0, "peers left over");
         assert_eq!(self.proxy.held_bytes(), 0, "bytes left over");
         assert_eq!(self.proxy.poll_timeout(), None, "deadlines left over");
     }

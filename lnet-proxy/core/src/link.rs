@@ -16,6 +16,11 @@ use wire::relay::{Frame, VERSION, feature};
 /// Slots are below the names that a Credit has for other things.
 const SLOTS: u32 = wire::relay::credit::EACH_PEER;
 
+/// They go round.
+const fn slot_after(slot: u32) -> u32 {
+    if slot + 1 == SLOTS { 0 } else { slot + 1 }
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
     #[default]
@@ -191,7 +196,7 @@ impl Proxy {
         let remote = self.conns.get(conn).and_then(|c| c.remote);
         let Some(peer) = self.peers.get_mut(&key) else { return };
         let slot = self.link.next_slot;
-        self.link.next_slot = if slot + 1 == SLOTS { 0 } else { slot + 1 };
+        self.link.next_slot = slot_after(slot);
         peer.slot = Some(slot);
         self.link.slots.insert(slot, key);
         let frame = Frame::PeerUp {
@@ -215,5 +220,15 @@ impl Proxy {
             self.link.slots.remove(&slot);
             self.emit(Frame::PeerDown { slot, reason: reason.to_owned() });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_go_round_below_the_names_of_credit() {
+        assert_eq!([0, 1, u32::MAX - 3, u32::MAX - 2].map(slot_after), [1, 2, u32::MAX - 2, 0]);
     }
 }

@@ -128,7 +128,9 @@ impl Proxy {
     }
 
     fn send_outgoing(&mut self, key: PeerKey, outgoing: Outgoing, now: Duration) {
-        if outgoing.is_bulk() && self.awaited.len() >= self.config.limits.pending {
+        let too_many = outgoing.is_bulk() && self.awaited.len() >= self.config.limits.pending;
+        // A router may be full where the peer behind it is not.
+        if too_many || self.is_full(self.carrier(key), outgoing.payload_len()) {
             self.counters.posts_over_budget += 1;
             self.report(&outgoing, PostStatus::Unreachable);
             return;
@@ -139,10 +141,7 @@ impl Proxy {
                 let ack = if want_ack { self.expect(key, cookie, Answer::Ack, now) } else { Handle::NONE };
                 let msg = Message::Put { ack, match_bits, hdr_data: 0, portal, offset };
                 let departure = (!want_ack).then_some(cookie);
-                if !self.send_now(key, msg, payload, departure, now) && !want_ack {
-                    self.count_failure(PostStatus::Unreachable);
-                    self.emit(Frame::Done { cookie, status: PostStatus::Unreachable });
-                }
+                self.send_now(key, msg, payload, departure, now);
             }
             Kind::Fetch { length } => {
                 let most = usize::try_from(length).unwrap_or(usize::MAX);

@@ -150,6 +150,11 @@ impl Proxy {
         self.connected
     }
 
+    /// Peers of which anything is remembered: a connection, a dial, its pause, a message that waits, a router.
+    pub fn known_peers(&self) -> usize {
+        self.peers.len()
+    }
+
     /// Bytes held now: of incomplete messages, towards the daemon, towards peers.
     pub fn held_bytes(&self) -> usize {
         self.partial_bytes + self.inbound_bytes + self.outbound_bytes

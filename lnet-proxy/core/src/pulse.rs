@@ -36,7 +36,7 @@ impl Pulse {
 impl Proxy {
     /// Hello was said.
     pub(crate) fn start_pulse(&mut self, now: Duration) {
-        self.link.pulse = Pulse { heard: now, asked: Some(now), ..Pulse::default() };
+        self.link.pulse = Pulse { asked: Some(now), ..Pulse::default() };
         self.set_pulse_timer();
     }
 

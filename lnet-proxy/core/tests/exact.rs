@@ -10,11 +10,11 @@
 mod net;
 
 use bytes::Bytes;
-use lnet_core::{Config, Input, Limits};
+use lnet_core::{Config, Error, Event, Input, Limits};
 use net::{Net, client, config, hello, message, nid, post, put};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
-use wire::lnet::{Handle, Header, Message, PING_MATCH_BITS};
+use wire::lnet::{Handle, Header, Message, PING_MATCH_BITS, PingInfo, PingNi};
 use wire::relay::{Frame, PostStatus};
 use wire::socklnd::{ConnReq, ConnType, Frame as SockFrame, Hello, MAX_PAYLOAD, MsgHeader};
 use wire::{Nid, Order};
@@ -333,9 +333,16 @@ fn features_of_a_large_nid() {
         };
         let get = SockFrame::Lnet(MsgHeader::LNET, get, Bytes::new());
         net.bytes(conn, &get.to_bytes(4, Order::Little));
-        // 24 and 96 bytes of headers, then magic and features.
-        let features = u32::from_le_bytes(net.take(conn)[124..128].try_into().unwrap());
-        assert_eq!(features, 0x0e | 32 | 64);
+        // 24 and 96 bytes of headers.
+        let answer = net.take(conn).split_off(120);
+        let expected = PingInfo {
+            features: 0x0e | 32 | 64,
+            pid: 12345,
+            nis: vec![PingNi { nid: nid("0@lo"), status: 1, msg_size: 56 }],
+            large: vec![PingNi { nid: own, status: 0x15aa_c0de, msg_size: 0 }],
+            tail: vec![],
+        };
+        assert_eq!((answer.len(), PingInfo::decode(&answer)), (56, Ok((expected, Order::Little))));
     }
 }
 
@@ -358,4 +365,108 @@ fn what_is_too_long_for_this_daemon() {
     assert_eq!(payload, &Bytes::from(vec![1; 100]));
     let c = net.proxy.counters();
     assert_eq!((c.dropped_inbound_full, c.delivered, net.proxy.held_bytes()), (1, 1, 0));
+}
+
+/// What a driver logs: who came, who went and why; a half-open connection that goes is nobody's peer.
+#[test]
+fn events_of_connections() {
+    let remote = SocketAddr::from((Ipv4Addr::new(192, 168, 1, 20), 1023));
+    let (peer, local) = (client(), net::mgs());
+    let up = Event::Connected { peer, local, remote, ctype: ConnType::Control };
+    let down = |reason: &str| Event::PeerDown { peer, local, reason: reason.into() };
+    let trouble = |peer, remote, error| Event::Trouble { peer, remote, error };
+
+    let mut net = Net::new(config());
+    let conn = net.connect(client(), 5, ConnType::Control);
+    net.input(Input::Closed { conn, error: None });
+    assert_eq!(net.events, [up.clone(), down("closed by the peer")], "one line of it is enough");
+
+    let mut net = Net::new(config());
+    let conn = net.connect(client(), 5, ConnType::Control);
+    net.input(Input::Closed { conn, error: Some("reset".into()) });
+    let reset = Error::Network { reason: "reset".into() };
+    assert_eq!(net.events, [up, trouble(Some(peer), Some(remote), reset), down("reset")]);
+
+    let mut net = Net::new(config());
+    let conn = net.accept();
+    net.input(Input::Closed { conn, error: None });
+    assert_eq!(net.events, [trouble(None, Some(remote), Error::Closed)]);
+
+    let mut net = Net::new(config());
+    net.frame(post(1, 5, false, b"x"));
+    net.input(Input::Dialled { conn: net.dials[0].0, result: Err("no route".into()) });
+    let error = Error::Network { reason: "no route".into() };
+    assert_eq!(net.events, [trouble(Some(peer), None, error)]);
+}
+
+/// Pings count up, so that a late Pong can be told from its successor's.
+#[test]
+fn each_ping_has_a_token_of_its_own() {
+    let mut net = Net::new(config());
+    net.relay.clear();
+    net.hangs = true;
+    for token in 1..4 {
+        net.advance(SECOND);
+        assert_eq!(std::mem::take(&mut net.relay), [Frame::Ping { token }]);
+        net.frame(Frame::Pong { token });
+    }
+}
+
+/// protocol/1, 1.4: the second cookie acknowledges. We never ask.
+#[test]
+fn an_lnet_message_that_acknowledges_what_nobody_asked() {
+    let mut net = Net::new(config());
+    let conn = net.connect(client(), 5, ConnType::Control);
+    net.bytes(conn, &net::with_cookies(client(), [0, 9], put(26, 1), b"x"));
+    let c = net.proxy.counters();
+    assert_eq!(
+        (c.zc_acks_unexpected, c.zc_acks, c.delivered),
+        (1, 0, 1),
+        "counted, and otherwise as any other"
+    );
+}
+
+/// A network that is not TCP has no one who could be dialled, even if it is ours.
+#[test]
+fn a_nid_of_ours_on_another_network() {
+    let (own, peer) = (nid("10.0.0.1@o2ib"), nid("10.0.0.2@o2ib"));
+    let mut config = config();
+    config.nids.push(own);
+    let mut net = Net::new(config);
+    let Frame::Post { incarnation, portal, match_bits, offset, want_ack, payload, .. } =
+        post(0, 0, false, b"x")
+    else {
+        panic!()
+    };
+    net.frame(Frame::Post {
+        cookie: 1,
+        peer,
+        local: own,
+        incarnation,
+        portal,
+        match_bits,
+        offset,
+        want_ack,
+        payload,
+    });
+    assert_eq!((dones(&net), net.dials.len()), (vec![(1, PostStatus::Unreachable)], 0));
+}
+
+/// The pause after a failed dial is remembered for its own length and the longest one; then the next begins anew.
+#[test]
+fn a_pause_is_forgotten() {
+    for (wait, next) in [(SECOND * 61 - TICK, 2), (SECOND * 61, 1)] {
+        let mut net = Net::new(config());
+        net.frame(post(1, 5, false, b"x"));
+        net.input(Input::Dialled { conn: net.dials[0].0, result: Err("refused".into()) });
+        net.advance(wait);
+        net.frame(post(2, 5, false, b"x"));
+        net.input(Input::Dialled { conn: net.dials[1].0, result: Err("refused".into()) });
+        net.advance(SECOND * next - TICK);
+        net.frame(post(3, 5, false, b"x"));
+        assert_eq!(net.dials.len(), 2);
+        net.advance(TICK);
+        net.frame(post(4, 5, false, b"x"));
+        assert_eq!(net.dials.len(), 3, "after {wait:?}");
+    }
 }

@@ -51,6 +51,7 @@ fn nothing_is_left(mut net: Net, conns: &[ConnId]) {
         (net.proxy.connections(), net.proxy.connected_peers(), net.proxy.poll_timeout()),
         (0, 0, None)
     );
+    assert_eq!((net.proxy.known_peers(), net.proxy.held_bytes()), (0, 0));
 }
 
 #[test]
