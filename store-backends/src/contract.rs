@@ -116,20 +116,21 @@ pub trait Store: Send + Sync + 'static {
     async fn commits(&self, after: Seq, limit: usize) -> Result<Vec<(Seq, Vec<u8>)>, StoreError>;
 
     /// Resolves an unknown outcome: the commit above `after` that carries `txn`. `None` is final for a request
-    /// that the store no longer works on: the answer reflects a barrier taken inside this call.
+    /// that the store no longer works on: the answer reflects a barrier taken inside this call. A backend whose
+    /// requests can be under way without it makes sure that what was sent before this call cannot be done after it.
     async fn find_txn(&self, txn: TxnId, after: Seq) -> Result<Option<Seq>, StoreError> {
-        const STEP: usize = 64;
-        let end = self.barrier().await?;
-        let mut after = after;
-        while after < end {
-            for (seq, record) in self.commits(after, STEP).await? {
-                if txn_of_stored(seq, &record)? == txn {
-                    return Ok(Some(seq));
-                }
-                after = seq;
-            }
-        }
-        Ok(None)
+        scan_for_txn(self, txn, after).await
+    }
+
+    /// Makes changes *beside* the sequence if the store is at `at`, else nothing (`false`): `seq` and `commit/…` stay
+    /// as they are, nobody is rung. Only for what no reader acts on before a commit names it, and only for changes
+    /// that may be made twice: an error is neither yes nor no. Within [`Store::limits`]; durable when `Ok(true)`.
+    ///
+    /// A wrapper that never carries a large plan may leave it out: it then refuses.
+    async fn amend(&self, at: Seq, changes: Vec<Change>) -> Result<bool, StoreError> {
+        let _ = (at, changes);
+        let detail = "it makes no changes beside its sequence".to_owned();
+        Err(StoreError::Denied { store: self.describe(), detail })
     }
 
     /// A consistent copy of everything.
@@ -155,12 +156,9 @@ impl CommitRequest {
     /// [`StoreError::TooLarge`], [`StoreError::InvalidKey`], [`StoreError::BadRecord`]: all
     /// [`StoreError::is_refusal`].
     pub fn validate(&self, limits: Limits) -> Result<(), StoreError> {
-        let too_large = |found, limit, unit| Err(StoreError::TooLarge { found, limit, unit });
-        if self.changes.len() > limits.operations {
-            return too_large(self.changes.len(), limits.operations, "changes");
-        }
         if self.guards.len() > limits.operations {
-            return too_large(self.guards.len(), limits.operations, "guards");
+            let (found, limit) = (self.guards.len(), limits.operations);
+            return Err(StoreError::TooLarge { found, limit, unit: "guards" });
         }
         let mut bytes = self.record.len();
         for guard in &self.guards {
@@ -171,21 +169,7 @@ impl CommitRequest {
             key::validate(key)?;
             bytes = bytes.saturating_add(key.len()).saturating_add(value);
         }
-        for change in &self.changes {
-            let (key, value) = match change {
-                Change::Put(key, value) => (key, value.len()),
-                Change::Delete(key) => (key, 0),
-            };
-            key::validate(key)?;
-            if key::is_reserved(key) {
-                let rule = "only the store itself writes seq and commit/…";
-                return Err(StoreError::InvalidKey { key: key.clone(), rule });
-            }
-            bytes = bytes.saturating_add(key.len()).saturating_add(value);
-        }
-        if bytes > limits.bytes {
-            return too_large(bytes, limits.bytes, "bytes");
-        }
+        validate_changes(&self.changes, bytes, limits)?;
         match txn_of_record(&self.record) {
             Ok(txn) if txn == self.txn => Ok(()),
             Ok(txn) => {
@@ -194,6 +178,48 @@ impl CommitRequest {
             Err(detail) => Err(StoreError::BadRecord { detail: format!("is {detail}") }),
         }
     }
+}
+
+/// Refuses changes that are too many, too large together with `bytes` of other things, or not ours to make.
+pub(crate) fn validate_changes(changes: &[Change], bytes: usize, limits: Limits) -> Result<(), StoreError> {
+    let too_large = |found, limit, unit| Err(StoreError::TooLarge { found, limit, unit });
+    if changes.len() > limits.operations {
+        return too_large(changes.len(), limits.operations, "changes");
+    }
+    let mut bytes = bytes;
+    for change in changes {
+        let (key, value) = match change {
+            Change::Put(key, value) => (key, value.len()),
+            Change::Delete(key) => (key, 0),
+        };
+        key::validate(key)?;
+        if key::is_reserved(key) {
+            let rule = "only the store itself writes seq and commit/…";
+            return Err(StoreError::InvalidKey { key: key.clone(), rule });
+        }
+        bytes = bytes.saturating_add(key.len()).saturating_add(value);
+    }
+    if bytes > limits.bytes { too_large(bytes, limits.bytes, "bytes") } else { Ok(()) }
+}
+
+/// [`Store::find_txn`] for a store whose requests end with their answer.
+pub(crate) async fn scan_for_txn<S: Store + ?Sized>(
+    store: &S,
+    txn: TxnId,
+    after: Seq,
+) -> Result<Option<Seq>, StoreError> {
+    const STEP: usize = 64;
+    let end = store.barrier().await?;
+    let mut after = after;
+    while after < end {
+        for (seq, record) in store.commits(after, STEP).await? {
+            if txn_of_stored(seq, &record)? == txn {
+                return Ok(Some(seq));
+            }
+            after = seq;
+        }
+    }
+    Ok(None)
 }
 
 /// Checks that `found` is exactly the commits `after+1 ..` of a store at `seq`, cut at `limit`.

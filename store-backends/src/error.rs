@@ -84,6 +84,32 @@ pub enum StoreError {
         /// The operation, as a verb with its object.
         doing: &'static str,
     },
+    /// A cluster that is shared takes no more writes.
+    #[error(
+        "store {store} is full: {detail}; nothing was written, mgsd goes on by itself when there is room"
+    )]
+    OverQuota {
+        /// As [`crate::Store::describe`].
+        store: String,
+        /// What is full, and what the operator of the cluster does about it.
+        detail: String,
+    },
+    /// A cluster refuses us.
+    #[error("store {store} refuses: {detail}")]
+    Denied {
+        /// As [`crate::Store::describe`].
+        store: String,
+        /// What it refuses, and what to grant.
+        detail: String,
+    },
+    /// The address of a store cannot be used.
+    #[error("store {url:?}: {detail}")]
+    BadUrl {
+        /// The address, without passwords.
+        url: String,
+        /// What is wrong, and what is allowed.
+        detail: String,
+    },
     /// The store cannot answer now; the same call may succeed later.
     #[error("store {store} is not available: {detail}; the state is unchanged or unknown: try again")]
     Unavailable {
@@ -137,7 +163,8 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether the *request* was refused: nothing was written, and the same request will be refused again.
+    /// Whether the *request* was refused: nothing was written, and the same request is refused again, for ever or
+    /// (`OverQuota`, `Denied`) until an operator does something.
     ///
     /// For every other error of [`crate::CommitOutcome::Unknown`] the outcome must be resolved with
     /// [`crate::Store::find_txn`].
@@ -150,6 +177,8 @@ impl StoreError {
                 | Self::BadRecord { .. }
                 | Self::NotEmpty { .. }
                 | Self::BadSnapshot { .. }
+                | Self::OverQuota { .. }
+                | Self::Denied { .. }
         )
     }
 }

@@ -14,6 +14,8 @@
 pub mod conformance;
 mod contract;
 mod error;
+#[cfg(feature = "etcd")]
+pub mod etcd;
 pub mod key;
 pub mod memory;
 mod sealed;

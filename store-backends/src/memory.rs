@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use crate::contract::require_dense;
+use crate::contract::{require_dense, validate_changes};
 use crate::key::{COMMIT_PREFIX, SEQ_KEY, commit_key, parse_commit_key, parse_seq_value, seq_value};
 use crate::sealed::{crc, verify};
 use crate::{
@@ -57,15 +57,19 @@ impl State {
             }
         }
         let next = at.saturating_add(1);
-        for change in req.changes {
+        self.make(req.changes);
+        self.put(commit_key(next), req.record);
+        self.put(SEQ_KEY.to_owned(), seq_value(next));
+        Ok(CommitOutcome::Committed(next))
+    }
+
+    fn make(&mut self, changes: Vec<Change>) {
+        for change in changes {
             match change {
                 Change::Put(key, value) => self.put(key, value),
                 Change::Delete(key) => drop(self.rows.remove(&key)),
             }
         }
-        self.put(commit_key(next), req.record);
-        self.put(SEQ_KEY.to_owned(), seq_value(next));
-        Ok(CommitOutcome::Committed(next))
     }
 
     fn range(&self, prefix: &str) -> Result<RangeReply, StoreError> {
@@ -147,6 +151,16 @@ impl Store for MemoryStore {
             }
             Err(e) => CommitOutcome::Unknown(e),
         }
+    }
+
+    async fn amend(&self, at: Seq, changes: Vec<Change>) -> Result<bool, StoreError> {
+        validate_changes(&changes, 0, self.limits())?;
+        let mut state = self.state();
+        let unmoved = state.seq()? == at;
+        if unmoved {
+            state.make(changes);
+        }
+        Ok(unmoved)
     }
 
     async fn wait(&self, after: Seq) -> Result<(), StoreError> {

@@ -198,6 +198,37 @@ pub fn the_largest_commit_is_taken(factory: impl AsyncFn() -> Fresh) {
     });
 }
 
+/// It is made only where it was meant to be made, changes no number and no record, and may be made twice.
+pub fn an_amendment_is_beside_the_sequence(factory: impl AsyncFn() -> Fresh) {
+    run(async {
+        let Fresh { store, keep: _keep } = factory().await;
+        assert_eq!(store.amend(0, vec![put("aside/0", "early")]).await, Ok(true));
+        must_commit(&store, vec![put("fs/a", "1")]).await;
+        let records = store.commits(0, 9).await;
+        for at in [0, 2, u64::MAX] {
+            assert_eq!(store.amend(at, vec![put("aside/1", "x"), delete("fs/a")]).await, Ok(false));
+        }
+        for _ in 0..2 {
+            let changes = vec![put("aside/1", "x"), put("aside/1", "y"), delete("aside/0")];
+            assert_eq!(store.amend(1, changes).await, Ok(true));
+        }
+        assert_eq!((store.barrier().await, store.commits(0, 9).await), (Ok(1), records));
+        let all = keys(&store, "").await;
+        assert_eq!(all, ["commit/0000000000000001", "fs/a", "seq", "aside/1"]);
+        assert_eq!(pairs(&store.range("aside/").await.unwrap())[0].1, "y");
+        for key in ["seq", "commit/0000000000000001", "", "fs//a"] {
+            let refused = store.amend(1, vec![put(key, "x")]).await;
+            assert!(matches!(refused, Err(StoreError::InvalidKey { .. })), "{refused:?}");
+        }
+        let too_many = vec![delete("fs/a"); store.limits().operations + 1];
+        assert!(matches!(store.amend(1, too_many).await, Err(StoreError::TooLarge { .. })));
+        assert_eq!(keys(&store, "").await, all);
+        // a commit is not in its way, nor it in the way of one
+        must_commit(&store, vec![delete("aside/1")]).await;
+        assert_eq!(store.amend(1, vec![put("aside/1", "late")]).await, Ok(false));
+    });
+}
+
 /// Any start, any limit; past the end there is nothing.
 pub fn commits_are_read_from_anywhere(factory: impl AsyncFn() -> Fresh) {
     run(async {

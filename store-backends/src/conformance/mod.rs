@@ -16,6 +16,8 @@
     reason = "a suite reports by panicking"
 )]
 
+#[cfg(feature = "etcd")]
+pub mod cluster;
 pub mod commits;
 pub mod concurrent;
 pub mod copies;
@@ -59,6 +61,7 @@ macro_rules! conformance_suite {
             commits::values_are_any_bytes
             commits::refusals_change_nothing
             commits::the_largest_commit_is_taken
+            commits::an_amendment_is_beside_the_sequence
             commits::commits_are_read_from_anywhere
             commits::find_txn_resolves
             ranges::entries_are_sorted_by_bytes

@@ -78,17 +78,24 @@ impl Db {
             }
         }
         let next = at.saturating_add(1);
-        for change in &req.changes {
-            match change {
-                Change::Put(key, value) => put(&tx, key, value),
-                Change::Delete(key) => tx.prepare_cached(DELETE).and_then(|mut s| s.execute([key])).map(drop),
-            }
-            .map_err(before)?;
-        }
+        make(&tx, &req.changes).map_err(before)?;
         put(&tx, &commit_key(next), &req.record).map_err(before)?;
         put(&tx, SEQ_KEY, &seq_value(next)).map_err(before)?;
         tx.commit().map_err(|e| WriteFailure::AtCommit(failed(path, "finish a commit")(e)))?;
         Ok(CommitOutcome::Committed(next))
+    }
+
+    /// Changes beside the sequence, if it is at `at`.
+    pub(super) fn amend(&mut self, at: Seq, changes: &[Change]) -> Result<bool, WriteFailure> {
+        let path = &self.path;
+        let before = |e| WriteFailure::Before(failed(path, "write beside the commits")(e));
+        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(before)?;
+        if seq(&tx, path).map_err(WriteFailure::Before)? != at {
+            return Ok(false);
+        }
+        make(&tx, changes).map_err(before)?;
+        tx.commit().map_err(|e| WriteFailure::AtCommit(failed(path, "write beside the commits")(e)))?;
+        Ok(true)
     }
 
     /// Loads a valid snapshot into an empty database.
@@ -182,6 +189,16 @@ fn get(conn: &Connection, path: &Path, key: &str) -> Result<Option<Vec<u8>>, Sto
         .and_then(|mut get| get.query_row([key], |row| Ok(checked(row))).optional())
         .map_err(failed(path, "read a value"))?;
     Ok(row.transpose()?.map(|entry| entry.value))
+}
+
+fn make(conn: &Connection, changes: &[Change]) -> rusqlite::Result<()> {
+    for change in changes {
+        match change {
+            Change::Put(key, value) => put(conn, key, value)?,
+            Change::Delete(key) => drop(conn.prepare_cached(DELETE)?.execute([key])?),
+        }
+    }
+    Ok(())
 }
 
 fn put(conn: &Connection, key: &str, value: &[u8]) -> rusqlite::Result<()> {

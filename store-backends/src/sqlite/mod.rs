@@ -36,7 +36,8 @@ use self::failure::{closed, describe};
 pub use self::format::{APPLICATION_ID, supported};
 use self::lock::DirLock;
 use self::worker::Worker;
-use crate::{CommitOutcome, CommitRequest, Limits, RangeReply, Seq, Snapshot, Store, StoreError};
+use crate::contract::validate_changes;
+use crate::{Change, CommitOutcome, CommitRequest, Limits, RangeReply, Seq, Snapshot, Store, StoreError};
 
 /// Name of the database in the data directory.
 pub const DB_FILE: &str = "mgs.db";
@@ -194,6 +195,11 @@ impl Store for SqliteStore {
             Ok((outcome, now))
         };
         self.write(write).await.unwrap_or_else(CommitOutcome::Unknown)
+    }
+
+    async fn amend(&self, at: Seq, changes: Vec<Change>) -> Result<bool, StoreError> {
+        validate_changes(&changes, 0, LIMITS)?;
+        self.write(move |db| Ok((db.amend(at, &changes)?, None))).await
     }
 
     async fn wait(&self, after: Seq) -> Result<(), StoreError> {
