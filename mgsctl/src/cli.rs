@@ -5,7 +5,7 @@ use mgs_api::{Address, Client};
 
 use crate::exit::Failure;
 use crate::output::{Format, Output};
-use crate::{client, fs, generate, log, pool, setting, status, target, why};
+use crate::{client, fs, generate, log, pool, registration, setting, status, target, why};
 
 /// Shows and changes what a running mgsd holds: file systems, targets, parameters, pools, connected nodes, logs.
 ///
@@ -48,6 +48,9 @@ enum Noun {
     /// Targets: MDTs and OSTs that have registered
     #[command(subcommand)]
     Target(target::Command),
+    /// Targets that want to register, and who may
+    #[command(subcommand)]
+    Registration(registration::Command),
     /// Connected nodes: clients and servers
     #[command(subcommand)]
     Client(client::Command),
@@ -88,6 +91,7 @@ impl Cli {
             Noun::Status => status::run(&api, &out).await,
             Noun::Fs(command) => command.run(&api, &out).await,
             Noun::Target(command) => command.run(&api, &out).await,
+            Noun::Registration(command) => command.run(&api, &out).await,
             Noun::Client(command) => command.run(&api, &out).await,
             Noun::Log(command) => command.run(&api, &out).await,
             Noun::Param(setting::Param::Daemon(command)) => command.run(&api, &out).await,

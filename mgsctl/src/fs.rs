@@ -6,6 +6,7 @@ use mgs_api::{Client, FileSystem, List, RecoverySwitch};
 use crate::change::{self, How};
 use crate::exit::Failure;
 use crate::output::Output;
+use crate::registration::Policy;
 use crate::table::{Fields, Table};
 
 #[derive(Debug, Subcommand)]
@@ -23,6 +24,22 @@ pub(crate) enum Command {
         name: String,
         /// Off: the NID table is kept, nobody is told of its changes
         state: Switch,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Sets what happens to targets of a file system that nobody knows
+    Policy {
+        /// Its Lustre fsname
+        name: String,
+        /// From now on
+        policy: Policy,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Lets one writeconf of MDT0000 erase the logs while nodes have them mounted, within the hour
+    ApproveWriteconf {
+        /// Its Lustre fsname
+        name: String,
         #[command(flatten)]
         how: How,
     },
@@ -45,6 +62,12 @@ impl Command {
             Command::Recovery { name, state, how } => {
                 let to = RecoverySwitch { enabled: state == Switch::On };
                 out.document(&api.fs_recovery(&name, to, how.dry_run).await?, change::show)
+            }
+            Command::Policy { name, policy, how } => {
+                out.document(&api.fs_policy(&name, policy.into(), how.dry_run).await?, change::show)
+            }
+            Command::ApproveWriteconf { name, how } => {
+                out.document(&api.fs_approve_writeconf(&name, how.dry_run).await?, change::show)
             }
         }
     }
@@ -76,6 +99,8 @@ fn show(fs: &FileSystem) -> String {
     fields.add("in that state", format!("{} s", fs.ir_since));
     fields.add("clients without it", fs.nonir_clients);
     fields.add("nidtbl version", fs.nidtbl_version);
+    fields.add("unknown targets", fs.registration);
+    fields.add_some("writeconf approved until", fs.writeconf_approved);
     fields.add("generation", fs.generation);
     fields.render()
 }
