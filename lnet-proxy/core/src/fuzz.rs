@@ -1,6 +1,7 @@
 //! Entry points for fuzzing: bytes become a life of a [`Proxy`], which must stay within its bounds and forget
-//! everything in the end. They panic when it does not.
-use crate::{Config, ConnId, Input, Limits, Output, Proxy};
+//! everything in the end. They panic when it does not, and tell what the life was like: a script that reaches nothing
+//! finds nothing.
+use crate::{Config, ConnId, Counters, Input, Limits, Output, Proxy};
 use bytes::Bytes;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -11,23 +12,23 @@ use wire::relay::Frame;
 pub const OWN: &str = "10.77.0.2@tcp";
 
 /// What one peer sends over one connection, from its first byte on.
-pub fn stream(bytes: &[u8]) {
+pub fn stream(bytes: &[u8]) -> Counters {
     let mut life = Life::new();
     life.accept();
     life.bytes(0, bytes);
-    life.end();
+    life.end()
 }
 
 /// Any events in any order. Each takes a byte that says what, one that says where, one that says how much, and as
 /// many bytes as that as content.
-pub fn events(mut bytes: &[u8]) {
+pub fn events(mut bytes: &[u8]) -> Counters {
     let mut life = Life::new();
     while let Some((&[what, which, much], rest)) = bytes.split_first_chunk::<3>() {
         let (content, rest) = rest.split_at(usize::from(much).min(rest.len()));
         bytes = rest;
         life.event(what % 10, which, content);
     }
-    life.end();
+    life.end()
 }
 
 struct Life {
@@ -148,7 +149,7 @@ impl Life {
         self.now = end;
     }
 
-    fn end(mut self) {
+    fn end(mut self) -> Counters {
         for conn in self.conns.clone() {
             self.input(Input::Closed { conn, error: None });
         }
@@ -160,5 +161,6 @@ impl Life {
         assert_eq!(self.proxy.known_peers(), 0, "peers left over");
         assert_eq!(self.proxy.held_bytes(), 0, "bytes left over");
         assert_eq!(self.proxy.poll_timeout(), None, "deadlines left over");
+        self.proxy.counters()
     }
 }
