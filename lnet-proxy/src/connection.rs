@@ -4,7 +4,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use lnet_core::{ConnId, Input};
 use socket2::SockRef;
 use std::io;
-use std::net::Shutdown;
+use std::net::{IpAddr, Shutdown};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -19,6 +19,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// A connection with its tasks; dropping it closes the socket.
 #[derive(Debug)]
 pub(crate) struct Connection {
+    stream: Arc<TcpStream>,
     writes: Option<mpsc::UnboundedSender<Bytes>>,
     reader: AbortHandle,
     writer: AbortHandle,
@@ -29,8 +30,17 @@ impl Connection {
         let stream = Arc::new(stream);
         let (writes, queue) = mpsc::unbounded_channel();
         let reader = tokio::spawn(read(id, Arc::clone(&stream), reports.clone())).abort_handle();
-        let writer = tokio::spawn(write(id, stream, queue, reports.clone())).abort_handle();
-        Self { writes: Some(writes), reader, writer }
+        let writer = tokio::spawn(write(id, Arc::clone(&stream), queue, reports.clone())).abort_handle();
+        Self { stream, writes: Some(writes), reader, writer }
+    }
+
+    /// The address that it came by has moved away: the system must forget it at once, too. A connection that waits there
+    /// for the acknowledgement of its end would not reset what the peer sends when the address comes back, and the
+    /// peer would wait with it.
+    pub(crate) fn forget_with(&self, ip: IpAddr) {
+        if self.stream.local_addr().is_ok_and(|local| local.ip() == ip) {
+            let _ = SockRef::from(&*self.stream).set_linger(Some(Duration::ZERO)); // it may be closed already
+        }
     }
 
     pub(crate) fn write(&self, bytes: Bytes) {

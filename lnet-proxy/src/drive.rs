@@ -188,7 +188,12 @@ impl Driver {
 
     fn take(&mut self, report: Report) {
         match report {
-            Report::Input(input) => self.handle(input),
+            Report::Input(input) => {
+                if let Input::AddressGone { ip } = input {
+                    self.connections.values().for_each(|connection| connection.forget_with(ip));
+                }
+                self.handle(input);
+            }
             Report::Accepted(stream, remote) => {
                 if let Err(error) = listen::set_options(&stream) {
                     tracing::debug!(%remote, %error, "connection lost before it began");
