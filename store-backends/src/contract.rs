@@ -115,6 +115,18 @@ pub trait Store: Send + Sync + 'static {
     /// skipped. Empty when there is none yet.
     async fn commits(&self, after: Seq, limit: usize) -> Result<Vec<(Seq, Vec<u8>)>, StoreError>;
 
+    /// The entries of these keys as one consistent state; keys without a value are left out.
+    async fn read(&self, keys: &[String]) -> Result<RangeReply, StoreError> {
+        let RangeReply { mut entries, seq } = self.range("").await?;
+        entries.retain(|entry| keys.contains(&entry.key));
+        Ok(RangeReply { entries, seq })
+    }
+
+    /// Whether other daemons may commit to it, too.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// Resolves an unknown outcome: the commit above `after` that carries `txn`. `None` is final for a request
     /// that the store no longer works on: the answer reflects a barrier taken inside this call. A backend whose
     /// requests can be under way without it makes sure that what was sent before this call cannot be done after it.

@@ -17,6 +17,7 @@ mod error;
 #[cfg(feature = "etcd")]
 pub mod etcd;
 pub mod key;
+pub mod large;
 pub mod memory;
 mod sealed;
 mod snapshot;

@@ -214,7 +214,7 @@ pub fn an_amendment_is_beside_the_sequence(factory: impl AsyncFn() -> Fresh) {
         }
         assert_eq!((store.barrier().await, store.commits(0, 9).await), (Ok(1), records));
         let all = keys(&store, "").await;
-        assert_eq!(all, ["commit/0000000000000001", "fs/a", "seq", "aside/1"]);
+        assert_eq!(all, ["aside/1", "commit/0000000000000001", "fs/a", "seq"]);
         assert_eq!(pairs(&store.range("aside/").await.unwrap())[0].1, "y");
         for key in ["seq", "commit/0000000000000001", "", "fs//a"] {
             let refused = store.amend(1, vec![put(key, "x")]).await;
