@@ -1,6 +1,7 @@
 //! One log in memory.
 
 mod change;
+mod chunks;
 mod read;
 
 pub use change::Appended;
@@ -8,13 +9,14 @@ pub use change::Appended;
 use crate::header::{CONFIG_UUID, Header, IS_PLAIN};
 use crate::record::{self, Frame, HEAD, RecordRef, TAIL};
 use crate::{CHUNK, le};
+use chunks::Chunks;
 use std::sync::Arc;
 
 /// The image of one log file.
 ///
 /// Cheap to clone: all parts are shared, and the first change after that copies only the chunk it touches, the
-/// bitmap and the list of chunks. The header is not stored but
-/// rendered, so counters can never disagree with the records.
+/// bitmap and a part of the list of chunks. The header is not stored but rendered, so counters can never disagree with
+/// the records.
 #[derive(Clone, Debug, Default)]
 pub struct Log {
     /// The file has a header; false until the first record.
@@ -25,7 +27,7 @@ pub struct Log {
     live_count: u32,
     min_len: u32,
     last_index: u32,
-    chunks: Arc<Vec<Arc<Chunk>>>,
+    chunks: Chunks<Chunk>,
     foreign: bool,
 }
 
@@ -125,7 +127,7 @@ impl Log {
 
     /// Indices are missing between records. Readers tolerate that; [`Self::append_raw`] does not.
     pub fn has_gaps(&self) -> bool {
-        let records: usize = self.chunks.iter().map(|c| c.slots.len()).sum();
+        let records: usize = self.chunks.iter_from(0).map(|c| c.slots.len()).sum();
         records != le::index(self.last_index)
     }
 
@@ -166,7 +168,7 @@ impl Log {
         let header = if skip < CHUNK { self.header() } else { Vec::new() };
         out.extend_from_slice(header.get(skip..).unwrap_or_default());
         skip = skip.saturating_sub(CHUNK);
-        for chunk in self.chunks.iter().skip(skip / CHUNK) {
+        for chunk in self.chunks.iter_from(skip / CHUNK) {
             out.extend_from_slice(chunk.bytes.get(skip % CHUNK..).unwrap_or_default());
             skip = 0;
         }
@@ -181,7 +183,7 @@ impl Log {
     /// The records whose index is `first` or more.
     pub fn records_from(&self, first: u32) -> impl Iterator<Item = RecordRef<'_>> {
         let n = self.chunk_of_index(first).unwrap_or(self.chunks.len());
-        self.chunks.iter().enumerate().skip(n).flat_map(move |(n, chunk)| {
+        (n..).zip(self.chunks.iter_from(n)).flat_map(move |(n, chunk)| {
             let from = if first <= 1 { 0 } else { chunk.slots.partition_point(|s| s.index < first) };
             chunk.slots.iter().skip(from).map(move |slot| self.view(n, chunk, *slot))
         })
@@ -215,11 +217,12 @@ impl Log {
 
     /// Adds a record that was checked before; `live` sets its bit. O(record), unless a clone shares the last chunk.
     fn push(&mut self, frame: Frame, bytes: &[u8], live: bool) {
-        let chunks = Arc::make_mut(&mut self.chunks);
-        if chunks.last().is_none_or(|c| c.bytes.len() >= CHUNK) {
-            chunks.push(Arc::default());
+        if self.chunks.last().is_none_or(|c| c.bytes.len() >= CHUNK) {
+            self.chunks.push(Chunk::default());
         }
-        let Some(chunk) = chunks.last_mut().map(Arc::make_mut) else { return };
+        let Some(chunk) = self.chunks.len().checked_sub(1).and_then(|n| self.chunks.get_mut(n)) else {
+            return;
+        };
         chunk.slots.push(Slot {
             index: frame.index,
             kind: frame.kind,

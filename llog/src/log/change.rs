@@ -4,7 +4,6 @@ use super::Log;
 use crate::record::{self, Frame, HEAD, MAX_INDEX, MIN, TAIL, kind};
 use crate::{CHUNK, Error, LustreCfg, Marker, cmd, lcfg, le};
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 /// Where an appended record went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +129,7 @@ impl Log {
         let mut marker = Marker::decode(&bytes)?;
         f(&mut marker);
         marker.write_to(&mut bytes)?;
-        let chunk = Arc::make_mut(&mut self.chunks).get_mut(n).map(Arc::make_mut).ok_or(missing)?;
+        let chunk = self.chunks.get_mut(n).ok_or(missing)?;
         le::put(&mut chunk.bytes, usize::from(slot.at) + HEAD + extent.start, &bytes);
         Ok(())
     }
