@@ -427,9 +427,9 @@ impl Catalogue {
         }
     }
 
-    /// Whether a piece can be the device of some tunable.
+    /// Whether a piece can be a device of some file system.
     pub(crate) fn is_device(&self, piece: &Piece) -> bool {
-        self.segments.iter().filter(|s| !s.literal).any(|s| {
+        self.segments.iter().filter(|s| s.text.contains("<fsname>")).any(|s| {
             if piece.wild { s.loose.meets(&piece.automaton) } else { s.loose.matches(piece.text.as_bytes()) }
         })
     }

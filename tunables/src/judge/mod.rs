@@ -173,6 +173,8 @@ impl<'a> Judge<'a> {
                 canonical: Some(spelled),
             };
         };
+        // A name that is too long cannot be stored, a value may be.
+        let hard = finding.class.is_hard() || (finding.class == Class::Length && tunables.is_empty());
         let mut severity = Severity::Refuse;
         let forced = policy.force && finding.class == Class::Unknown;
         if forced {
@@ -181,7 +183,7 @@ impl<'a> Judge<'a> {
                 Ok(()) => severity = Severity::Warn,
                 Err(worse) => finding = worse,
             }
-        } else if finding.inferred || (policy.validation == Validation::Warn && !finding.class.is_hard()) {
+        } else if finding.inferred || (policy.validation == Validation::Warn && !hard) {
             severity = Severity::Warn;
             // Warned of, but stored: so it must not be a program either.
             if let Some(value) = assignment.value()
