@@ -14,7 +14,9 @@ fn streams() -> Vec<Vec<u8>> {
 fn streams_of_real_peers() {
     let all = streams();
     assert_eq!(all.len(), 3);
-    all.iter().for_each(|bytes| stream(bytes));
+    let reached: Vec<_> = all.iter().map(|bytes| stream(bytes)).collect();
+    assert!(reached.iter().all(|c| (c.opened, c.malformed) == (1, 0)), "{reached:?}");
+    assert!(reached.iter().any(|c| c.delivered > 10), "{reached:?}");
 }
 
 proptest! {
