@@ -243,6 +243,16 @@ mod tests {
     }
 
     #[test]
+    fn a_writer_tells_how_much_it_holds() {
+        let mut w = Writer::new(Order::Big);
+        assert_eq!((w.len(), w.is_empty()), (0, true));
+        w.u8(7);
+        assert_eq!((w.len(), w.is_empty()), (1, false));
+        w.pad8();
+        assert_eq!((w.len(), w.order()), (8, Order::Big));
+    }
+
+    #[test]
     fn strings_are_cut_between_characters() {
         for (text, n, bytes) in [
             ("abc", 5, &b"abc\0\0"[..]),

@@ -3,7 +3,8 @@
 use wire::ldlm::{ConfigKind, ResId};
 use wire::llog_rpc::LogId;
 use wire::mgs::NidTblEntry;
-use wire::{Codec, Error, Order};
+use wire::nid::NidAddr;
+use wire::{Codec, Error, Nid, Order};
 
 #[test]
 fn locks_by_name_or_by_number() {
@@ -41,5 +42,15 @@ fn the_error_of_an_entry_names_type_and_size() {
             unreachable!("{kind} {size} was taken")
         };
         assert_eq!(got, named);
+    }
+}
+
+/// protocol/1, 1.1.1: the loopback has address 0 and no network number; what has no text form is written by numbers, and
+/// read back.
+#[test]
+fn what_only_looks_like_the_loopback() {
+    for (net, addr, text) in [(0, 0, "0@lo"), (1, 0, "0@<9:1>"), (0, 1, "1@<9:0>"), (3, 0x1f, "1f@<9:3>")] {
+        let nid = Nid { lnd: 9, net, addr: NidAddr::Small(addr) };
+        assert_eq!((nid.to_string().as_str(), text.parse()), (text, Ok(nid)));
     }
 }
