@@ -118,6 +118,7 @@ pub trait Store: Send + Sync + 'static {
     /// The entries of these keys as one consistent state; keys without a value are left out.
     async fn read(&self, keys: &[String]) -> Result<RangeReply, StoreError> {
         let RangeReply { mut entries, seq } = self.range("").await?;
+        let keys: std::collections::BTreeSet<&String> = keys.iter().collect();
         entries.retain(|entry| keys.contains(&entry.key));
         Ok(RangeReply { entries, seq })
     }
@@ -158,6 +159,44 @@ pub trait Store: Send + Sync + 'static {
     /// What this backend takes in one commit: [`Limits::EVERY`] or more.
     fn limits(&self) -> Limits {
         Limits::EVERY
+    }
+}
+
+/// A shared store is a store.
+#[async_trait]
+impl<S: Store + ?Sized> Store for std::sync::Arc<S> {
+    async fn range(&self, prefix: &str) -> Result<RangeReply, StoreError> {
+        (**self).range(prefix).await
+    }
+    async fn barrier(&self) -> Result<Seq, StoreError> {
+        (**self).barrier().await
+    }
+    async fn commit(&self, req: CommitRequest) -> CommitOutcome {
+        (**self).commit(req).await
+    }
+    async fn wait(&self, after: Seq) -> Result<(), StoreError> {
+        (**self).wait(after).await
+    }
+    async fn commits(&self, after: Seq, limit: usize) -> Result<Vec<(Seq, Vec<u8>)>, StoreError> {
+        (**self).commits(after, limit).await
+    }
+    async fn find_txn(&self, txn: TxnId, after: Seq) -> Result<Option<Seq>, StoreError> {
+        (**self).find_txn(txn, after).await
+    }
+    async fn amend(&self, at: Seq, changes: Vec<Change>) -> Result<bool, StoreError> {
+        (**self).amend(at, changes).await
+    }
+    async fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        (**self).snapshot().await
+    }
+    async fn restore(&self, s: Snapshot) -> Result<(), StoreError> {
+        (**self).restore(s).await
+    }
+    fn describe(&self) -> String {
+        (**self).describe()
+    }
+    fn limits(&self) -> Limits {
+        (**self).limits()
     }
 }
 

@@ -163,6 +163,10 @@ impl Store for MemoryStore {
         Ok(unmoved)
     }
 
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     async fn wait(&self, after: Seq) -> Result<(), StoreError> {
         let mut bell = self.bell.subscribe();
         match bell.wait_for(|seq| *seq > after).await {

@@ -127,6 +127,10 @@ impl Store for EtcdStore {
         }
     }
 
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     async fn amend(&self, at: Seq, changes: Vec<Change>) -> Result<bool, StoreError> {
         validate_changes(&changes, 0, self.limits())?;
         self.cluster.amend(at, &changes).await

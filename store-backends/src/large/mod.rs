@@ -128,6 +128,10 @@ impl<S: Store> Store for Large<S> {
         self.inner.describe()
     }
 
+    fn is_shared(&self) -> bool {
+        self.inner.is_shared()
+    }
+
     fn limits(&self) -> Limits {
         // an inner store that takes more by itself still has to carry the names of a stage
         let inner = self.inner.limits();

@@ -87,7 +87,10 @@ impl<S: Store> Large<S> {
             let detail = format!("{} of its {} parts are there", parts.len(), place.parts);
             return Err(StoreError::Corrupt { key: key.to_owned(), detail });
         }
-        let whole: Vec<u8> = parts.into_iter().flat_map(|part| part.value).collect();
+        let mut whole = Vec::new();
+        for part in &parts {
+            whole.extend_from_slice(&part.value);
+        }
         if crc(key, &whole) == place.crc {
             Ok(whole)
         } else {
