@@ -39,6 +39,8 @@ fn fs() {
             "fs show tesfs",
             "fs recovery testfs off",
             "fs recovery testfs on --dry-run --output yaml",
+            "fs policy testfs approve",
+            "fs approve-writeconf testfs",
         ],
     );
 }
@@ -57,6 +59,35 @@ fn target() {
             "target show testfs-OST000a --output yaml",
             "target list --fs tesfs",
             "target show testfs-OST0000",
+            "target reserve --fs newfs --type ost --count 4 --expires 7d --by rack7 --nid 10.77.0.9@tcp --dry-run --output json",
+            "target reserve --fs newfs --type ost",
+            "target reserve --fs newfs --type ost --nid host1",
+            "target reserved",
+            "target reserved --fs testfs --output yaml",
+            "target unreserve testfs-OST0000",
+            "target format-line --fs testfs --type ost --index 10",
+            "target format-line --fs testfs --type mdt --index 1 --servicenode 10.77.0.3@tcp,10.78.0.3@tcp1 --servicenode 10.77.0.5@tcp --device /dev/sdb",
+            "target format-line --fs toolongfs --type ost --index 1",
+        ],
+    );
+}
+
+#[test]
+fn registration() {
+    transcript(
+        "registration",
+        &[
+            "registration list",
+            "registration list --output json",
+            "registration list --output yaml",
+            "registration approve testfs-OST0004 --from 10.77.0.6@tcp",
+            "registration approve testfs-OST0004 --from host1",
+            "registration refuse testfs-OST0004 --dry-run --output json",
+            "registration forget testfs-OST0004 --output json",
+            "registration rules",
+            "registration rules --output yaml",
+            "registration default approve --output json",
+            "registration bind tcp enforce --allow 10.77.0.2@tcp=10.78.0.2@tcp --router 10.77.0.254@tcp --reset --output json",
         ],
     );
 }
