@@ -147,14 +147,16 @@ pub fn nidtbl(ask: &ConfigBody, bulk: &[u8], offset: u64) -> Result<(), Violatio
 /// Checks what a commit appends to logs: an interpreter of config records must be able to execute it.
 pub fn changes(view: &View, changes: &Changes) -> Result<(), Violation> {
     for (key, value) in changes {
-        let (Some(Key::Segment(log, _)), Some(value)) = (Key::parse(key), value) else { continue };
+        let (Some(Key::Segment(log, seq)), Some(value)) = (Key::parse(key), value) else { continue };
         let fail = |index, why: String| Violation::Log { log: log.to_owned(), index, why };
         let segment = Segment::decode(value).map_err(|why| fail(0, why))?;
-        let (containers, first) = match view.logs.get(log) {
-            Some(entry) => (containers(&entry.log), entry.log.last_index() + 1),
-            None => (BTreeSet::new(), 1),
+        let (containers, first, seen) = match view.logs.get(log) {
+            Some(entry) => (containers(&entry.log), entry.log.last_index() + 1, entry.segment(seq).bytes),
+            None => (BTreeSet::new(), 1, Vec::new()),
         };
-        records(log, &segment.bytes, containers, first)?;
+        // What an earlier request of the same commit wrote was looked at then.
+        let fresh = segment.bytes.strip_prefix(seen.as_slice()).unwrap_or(&segment.bytes);
+        records(log, fresh, containers, first)?;
     }
     Ok(())
 }
@@ -170,9 +172,8 @@ pub fn view(view: &View) -> Vec<String> {
 fn containers(log: &Log) -> BTreeSet<String> {
     log.records()
         .take_while(|r| r.offset < 3 * 8192)
-        .filter_map(|r| r.cfg().ok())
-        .filter(|c| c.command == cmd::SETUP)
-        .filter_map(|c| c.dev().map(str::to_owned))
+        .filter(|r| r.command() == Some(cmd::SETUP))
+        .filter_map(|r| r.cfg().ok()?.dev().map(str::to_owned))
         .collect()
 }
 
