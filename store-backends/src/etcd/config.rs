@@ -5,6 +5,7 @@
 //!        └ scheme: http or https
 //!                └ endpoints; the port is 2379 where none is given
 //!                                    └ prefix of all our keys: /mgsd/site1/
+//!        options: ca, cert, key (PEM files), user with password-file, timeout (6s), quota (bytes, as the cluster has)
 //! ```
 //!
 //! A password stands in a file only, never in an address: addresses end in logs and in `ps`.
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use etcd_client::{Certificate, ConnectOptions, Identity, TlsOptions};
 
+use super::health::DEFAULT_QUOTA_BYTES;
 use crate::{StoreError, key};
 
 /// What an address of a cluster begins with.
@@ -39,6 +41,8 @@ pub struct EtcdConfig {
     pub user: Option<(String, PathBuf)>,
     /// How long a call keeps trying. One attempt at one member gets a third of it.
     pub timeout: Duration,
+    /// Quota of the cluster in bytes, for a cluster that does not tell.
+    pub quota_bytes: u64,
 }
 
 impl EtcdConfig {
@@ -68,6 +72,7 @@ impl EtcdConfig {
             identity: None,
             user: None,
             timeout: DEFAULT_TIMEOUT,
+            quota_bytes: DEFAULT_QUOTA_BYTES,
         };
         config.options(query).map_err(&bad)?;
         if scheme == "http" && (config.ca.is_some() || config.identity.is_some()) {
@@ -90,8 +95,9 @@ impl EtcdConfig {
                 "user" => user = Some(value.to_owned()),
                 "password-file" => password = Some(PathBuf::from(value)),
                 "timeout" => self.timeout = seconds(value)?,
+                "quota" => self.quota_bytes = value.parse().map_err(|_| "quota: bytes, as a number")?,
                 other => {
-                    let allowed = "ca, cert, key, user, password-file, timeout are allowed";
+                    let allowed = "ca, cert, key, user, password-file, timeout, quota are allowed";
                     return Err(format!("option {other:?}: {allowed}"));
                 }
             }

@@ -23,18 +23,20 @@
 mod bell;
 mod commit;
 mod config;
+mod health;
 mod members;
 mod read;
 mod restore;
 mod shape;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use tokio::sync::watch;
 
 use self::bell::Bell;
 pub use self::config::{EtcdConfig, SCHEME};
+pub use self::health::{DEFAULT_QUOTA_BYTES, Space};
 use self::members::Members;
 use self::shape::{At, Shape};
 use crate::contract::{require_dense, scan_for_txn, validate_changes};
@@ -75,18 +77,21 @@ impl Cluster {
 
 /// A store in a cluster. See the [module](self). Any number of handles, here and on other hosts, may be used at once.
 pub struct EtcdStore {
-    cluster: std::sync::Arc<Cluster>,
+    cluster: Arc<Cluster>,
     bell: Bell,
+    quota_bytes: u64,
 }
 
 impl EtcdStore {
-    /// Connects, and reads where the store is: what is wrong with address, certificates or password shows here.
+    /// Connects, checks our rights, and reads where the store is: what is wrong with address, certificates, password
+    /// or role shows here.
     ///
     /// # Errors
     /// [`StoreError::Io`] for a file that cannot be read, [`StoreError::Denied`] when the cluster refuses us,
     /// [`StoreError::Unavailable`] when no member answers, [`StoreError::Corrupt`] for a damaged `seq`.
     pub async fn open(config: &EtcdConfig) -> Result<Self, StoreError> {
         let store = Self::unconnected(config)?;
+        store.cluster.check_access(config).await?;
         store.cluster.seq().await?;
         Ok(store)
     }
@@ -102,7 +107,8 @@ impl EtcdStore {
             ring: watch::Sender::new(0),
             known: Mutex::default(),
         };
-        Ok(Self { cluster: std::sync::Arc::new(cluster), bell: Bell::default() })
+        let quota_bytes = config.quota_bytes;
+        Ok(Self { cluster: Arc::new(cluster), bell: Bell::default(), quota_bytes })
     }
 }
 
