@@ -171,6 +171,15 @@ impl PeerHost {
         self.command(Command::MountTarget(options), name).await
     }
 
+    /// Registers a target and breaks its mount off behind that.
+    ///
+    /// # Errors
+    /// See [`PeerError`].
+    pub async fn register(&self, options: TargetOptions) -> Result<(), PeerError> {
+        let name = options.svname();
+        self.command(Command::Register(options), name).await.map(drop)
+    }
+
     /// Mounts a client with default options.
     ///
     /// # Errors

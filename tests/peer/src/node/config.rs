@@ -231,6 +231,8 @@ impl ClientOptions {
 pub enum Command {
     /// `mount -t lustre_tgt`.
     MountTarget(TargetOptions),
+    /// The same, broken off behind the registration: the target is not up, the MGC stays. For load alone.
+    Register(TargetOptions),
     /// `mount -t lustre`.
     MountClient(ClientOptions),
     /// `umount` of a target (`testfs-OST0000`) or client (`testfs-client`).

@@ -76,6 +76,8 @@ pub(crate) enum Step {
     Again(LogKey),
     Ready,
     Mounted,
+    /// The mount is broken off; the connection stays.
+    Forget,
     CancelAll,
     Disconnect,
     Gone,
@@ -120,7 +122,8 @@ impl Task {
 impl Node {
     pub(crate) fn start(&mut self, command: Command) {
         match command {
-            Command::MountTarget(options) => self.mount_target(options),
+            Command::MountTarget(options) => self.mount_target(options, false),
+            Command::Register(options) => self.mount_target(options, true),
             Command::MountClient(options) => self.mount_client(options),
             Command::Umount(name) => self.umount(&name),
             Command::Ping => self.ping(),
@@ -131,7 +134,7 @@ impl Node {
         self.event(Event::MountFailed { name, errno, why: why.to_owned() });
     }
 
-    fn mount_target(&mut self, options: TargetOptions) {
+    fn mount_target(&mut self, options: TargetOptions, only_register: bool) {
         let name = options.svname();
         if self.mounts.iter().any(|m| m.name == name) {
             return self.mount_failed(name, -114, "already mounted");
@@ -148,13 +151,17 @@ impl Node {
             interp,
             up: false,
         });
+        self.ensure_connected();
+        if only_register {
+            let steps = [Step::Connect, Step::Register, Step::Forget, Step::Gone];
+            return self.run(Task::new(Owner::Mount, &name, steps));
+        }
         let mut steps =
             vec![Step::Connect, Step::Register, Step::Sptlrpc { server: true }, Step::Read(Role::Nodemap)];
         steps.extend(mdt.then_some(Step::Read(Role::Barrier)));
         steps.push(Step::Read(Role::Main));
         steps.extend(mdt.then_some(Step::Read(Role::Recover)));
         steps.extend([Step::Read(Role::Params), Step::Read(Role::Lwp), Step::Ready, Step::Mounted]);
-        self.ensure_connected();
         self.run(Task::new(Owner::Mount, &name, steps));
     }
 
@@ -233,6 +240,7 @@ impl Node {
                 task.stage = Stage::Readying;
             }
             Step::Mounted => self.mount_up(&task.name),
+            Step::Forget => self.forget_mount(&task.name),
             Step::CancelAll => self.cancel_all(task),
             Step::Disconnect => {
                 self.forget_mount(&task.name);
