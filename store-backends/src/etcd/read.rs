@@ -52,7 +52,11 @@ impl Cluster {
             match self.scan_once(&from, &to, limit, page).await? {
                 Ok(found) => return Ok(found),
                 Err(Failure::LargeAnswer) if page > 1 => page /= 4,
-                Err(Failure::Compacted) if rounds < ROUNDS => rounds += 1,
+                // the first page is never too late: in the end it holds everything
+                Err(Failure::Compacted) if rounds < ROUNDS => {
+                    rounds += 1;
+                    page = page.saturating_mul(4);
+                }
                 Err(failure) => return Err(self.members.error(failure)),
             }
         }
