@@ -25,6 +25,7 @@ pub fn core_key(data: &[u8]) {
         Key::Meta => keys::META.to_owned(),
         Key::Commit(seq) => keys::commit(seq),
         Key::Fs(fs) => keys::fs(fs),
+        Key::Rule(rule) => rule.to_string(),
         Key::Target(fs, id) => keys::target(fs, id),
         Key::NidTbl(fs, id) => keys::nidtbl(fs, id),
         Key::Log(log) => keys::log(log),

@@ -123,6 +123,7 @@ impl World {
             assert!(outputs <= MOST_OUTPUTS + 2 * explained, "{outputs} outputs of one input");
             match output {
                 Output::Relay(_, frame) => self.sent_out(frame),
+                Output::Lost(why) => panic!("{why}"),
                 Output::Done(..) => panic!("an answer to an order that nobody gave"),
                 Output::Commit { base, changes, record, .. } => {
                     assert_eq!(base, self.seq, "a commit on another base than the store is at");

@@ -144,7 +144,8 @@ fn a_callback_goes_to_the_proxy_that_brought_the_last_request() {
     let (mut mgs, client, handle, _) = scene();
     let other = LinkId(9);
     let local = nid("10.0.0.1@tcp");
-    let up = Frame::PeerUp { slot: 3, peer: client, local, incarnation: 1, remote: String::new(), gateway: None };
+    let up =
+        Frame::PeerUp { slot: 3, peer: client, local, incarnation: 1, remote: String::new(), gateway: None };
     mgs.input(Input::Relay(other, up));
     mgs.input(Input::LinkDown(LINK));
     let body = Body { msg_type: msg_type::REQUEST, timeout: 11, ..request_body(handle, opc::OBD_PING) };

@@ -3,6 +3,7 @@
 
 mod api;
 mod farewell;
+mod follow;
 mod ledger;
 mod link;
 mod links;
@@ -18,6 +19,7 @@ use mgs_core::Now;
 use mgs_core::engine::{CommitResult, Config, Engine, Input, LinkId, Output, Ticket};
 use mgs_core::model::View;
 use mgs_core::model::command::{Done, Order};
+use mgs_core::model::tx::Changes;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -46,6 +48,10 @@ enum Message {
     /// The store is not where the view is: another writer. Nothing may be served any longer.
     Lost(String),
     Barrier(Option<u64>),
+    /// The store may be above the view.
+    Bell,
+    /// What other daemons committed; `None` when it could not be read.
+    Followed(Option<Changes>),
     Ask(Question),
     Order(Box<Order>, oneshot::Sender<Result<Box<Done>, mgs_core::Error>>),
 }
@@ -86,6 +92,11 @@ pub struct Driver {
     observer: observe::Observer,
     orders: HashMap<Ticket, oneshot::Sender<Result<Box<Done>, mgs_core::Error>>>,
     tickets: u64,
+    follower: follow::Follower,
+    /// The store is above the view, and a commit of ours is in flight.
+    bell: bool,
+    /// Why the view can no longer be trusted.
+    lost: Option<String>,
 }
 
 /// Loads the store and makes the engine.
@@ -109,6 +120,7 @@ pub async fn start(
     let (tx, inbox) = mpsc::channel(QUEUE);
     let daemon = format!("mgsd pid {}", std::process::id());
     let (made, created) = watch::channel(None);
+    let follower = follow::Follower::start(&store, &tx, engine.view().seq);
     let driver = Driver {
         engine,
         store,
@@ -121,6 +133,9 @@ pub async fn start(
         observer: observe::Observer::default(),
         orders: HashMap::new(),
         tickets: 0,
+        follower,
+        bell: false,
+        lost: None,
     };
     Ok((driver, Handle { tx, links: Arc::default(), identity: Arc::new(identity), created }))
 }
@@ -224,6 +239,9 @@ impl Driver {
                 () = timer => self.engine.handle_timeout(now(self.start)),
             }
             self.drain();
+            if let Some(why) = self.lost.take() {
+                return Err(DriveError::Lost(why));
+            }
         }
     }
 
@@ -247,9 +265,30 @@ impl Driver {
                 self.observer.link_down(id);
                 self.engine.handle(Input::LinkDown(id), now);
             }
-            Message::Committed(result) => self.engine.handle(Input::Committed(result), now),
+            Message::Committed(result) => {
+                let conflict = matches!(result, CommitResult::Conflict { .. });
+                self.engine.handle(Input::Committed(result), now);
+                if conflict || self.bell {
+                    self.follow();
+                }
+            }
+            Message::Bell => self.follow(),
+            Message::Followed(changes) => {
+                let failed = changes.is_none();
+                if let Some(changes) = changes {
+                    self.engine.handle(Input::Followed(changes), now);
+                }
+                if self.follower.ended(failed) {
+                    self.follow();
+                }
+            }
             Message::Stuck { errno, why } => self.engine.handle(Input::Stuck { errno, why }, now),
-            Message::Barrier(seq) => self.engine.handle(Input::Barrier(seq), now),
+            Message::Barrier(seq) => {
+                self.engine.handle(Input::Barrier(seq), now);
+                if seq.is_some_and(|seq| seq > self.engine.view().seq) {
+                    self.follow();
+                }
+            }
             Message::Ask(question) => question(&self.engine, now, &self.observer),
             Message::Order(order, answer) => {
                 self.tickets += 1;
@@ -257,6 +296,14 @@ impl Driver {
                 self.engine.handle(Input::Order(Ticket(self.tickets), order), now);
             }
             Message::Lost(_) => {}
+        }
+    }
+
+    /// Reads what others have committed: at once, or when our own commit in flight has ended.
+    fn follow(&mut self) {
+        self.bell = self.engine.is_committing();
+        if self.store.is_shared() && !self.bell {
+            self.follower.read(&self.store, &self.tx, self.engine.view().seq);
         }
     }
 
@@ -274,9 +321,11 @@ impl Driver {
                     // Who asked may have gone; the change stays.
                     let _ = self.orders.remove(&ticket).map(|answer| answer.send(done));
                 }
+                Output::Lost(why) => self.lost = Some(why),
                 Output::Barrier => store::barrier(Arc::clone(&self.store), self.tx.clone()),
             }
         }
+        self.follower.applied(self.engine.view().seq);
         self.links.step(self.engine.is_idle());
         while let Some(event) = self.engine.poll_event() {
             trace::event(&event);

@@ -32,6 +32,9 @@ pub(super) fn commit(
     tokio::spawn(async move {
         let message = match store.commit(request).await {
             CommitOutcome::Committed(_) => Message::Committed(CommitResult::Committed),
+            CommitOutcome::Conflict { at } if store.is_shared() => {
+                Message::Committed(CommitResult::Conflict { at })
+            }
             CommitOutcome::Conflict { at } => {
                 Message::Lost(format!("is at commit {at}, expected {base}: somebody else has written to it"))
             }

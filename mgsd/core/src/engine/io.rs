@@ -46,6 +46,9 @@ pub enum Input {
         /// Why, for them and for the log.
         why: String,
     },
+    /// Commits of other daemons on the same store: their records, and every key that they wrote as it is after the last
+    /// of them.
+    Followed(Changes),
     /// Somebody asks for a change; answered by [`Output::Done`] once it is durable.
     Order(Ticket, Box<Order>),
     /// The store's answer to [`Output::Barrier`]: the commit it is at, or `None` when it could not say.
@@ -57,6 +60,11 @@ pub enum Input {
 pub enum CommitResult {
     /// Durable.
     Committed,
+    /// Not done: another daemon has committed meanwhile, up to `at`; [`Input::Followed`] brings that.
+    Conflict {
+        /// Where the store is.
+        at: u64,
+    },
     /// Certainly not done.
     Failed {
         /// What the requests concerned are told.
@@ -82,6 +90,8 @@ pub enum Output {
         /// Value of `commit/<base + 1>`.
         record: Vec<u8>,
     },
+    /// What others committed cannot be applied: the view is to be read afresh.
+    Lost(String),
     /// The answer to an order.
     Done(Ticket, Result<Box<Done>, Error>),
     /// Ask the store for a linearizable sequence number. One is in flight at a time.

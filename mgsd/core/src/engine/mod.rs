@@ -2,6 +2,7 @@
 
 mod bulk;
 mod callbacks;
+mod follow;
 mod grants;
 mod guard;
 mod held;
@@ -118,6 +119,7 @@ impl Engine {
             Input::Relay(link, frame) => self.relay(link, frame, now),
             Input::LinkDown(link) => self.peers.retain(|(l, _), _| *l != link),
             Input::Order(ticket, order) => self.queue_order(ticket, order, now),
+            Input::Followed(changes) => self.followed(changes, now),
             Input::Committed(result) => self.committed(result, now),
             Input::Stuck { errno, why } => self.stuck(errno, why, now),
             Input::Barrier(seq) => self.barrier_done(seq, now),

@@ -49,18 +49,39 @@ enum Write {
 pub(super) struct Writes {
     queue: VecDeque<Write>,
     flight: Option<Flight>,
+    /// A commit of another daemon that has to be applied before anything is planned.
+    behind: u64,
     /// The store does not say what became of the commit in flight: nothing new is taken until it does.
     stuck: Option<Error>,
 }
 
 /// What happens when the commit is done.
 #[derive(Debug)]
-struct Flight {
+pub(super) struct Flight {
     changes: Changes,
     touched: BTreeSet<Resource>,
     /// Entries of NID tables that are served from then on.
     confirmed: Vec<(String, TargetId)>,
     answers: Vec<Reply>,
+    /// What was planned: planned again when another daemon's commit came first.
+    taken: Vec<Write>,
+}
+
+impl Flight {
+    /// Commits of other daemons.
+    pub(super) const fn of_others(
+        changes: Changes,
+        touched: BTreeSet<Resource>,
+        confirmed: Vec<(String, TargetId)>,
+    ) -> Self {
+        Self { changes, touched, confirmed, answers: Vec::new(), taken: Vec::new() }
+    }
+}
+
+impl Writes {
+    pub(super) const fn is_in_flight(&self) -> bool {
+        self.flight.is_some()
+    }
 }
 
 /// To whom it may concern.
@@ -150,8 +171,9 @@ impl Engine {
     }
 
     /// Plans what is queued, if no commit is in flight.
-    fn plan(&mut self, now: Now) {
-        if self.writes.flight.is_some() || self.writes.queue.is_empty() {
+    pub(super) fn plan(&mut self, now: Now) {
+        let behind = self.writes.behind > self.view.seq;
+        if behind || self.writes.flight.is_some() || self.writes.queue.is_empty() {
             return;
         }
         let seq = self.view.seq + 1;
@@ -185,16 +207,18 @@ impl Engine {
                         self.next = self.view.clone();
                         self.refuse(&write, &error, now);
                         taken.into_iter().rev().for_each(|w| self.writes.queue.push_front(w));
+                        held.into_iter().for_each(|(id, request)| self.queue_again(id, request));
                         return self.plan(now);
                     }
                     all.changes.extend(finished.changes);
                     all.touched.extend(finished.touched);
                     all.events.extend(finished.events);
-                    if let (true, Write::Register(id, request)) = (verdict.wait, &write) {
-                        held.push((*id, request.clone()));
-                    }
                     confirmed.extend(verdict.confirmed);
                     answers.extend(verdict.reply);
+                    if let (true, Write::Register(id, request)) = (verdict.wait, &write) {
+                        held.push((*id, request.clone()));
+                        continue; // it waits elsewhere from now on
+                    }
                 }
                 Err(error) => {
                     // Judged on what is not yet durable: answered with the rest.
@@ -206,7 +230,7 @@ impl Engine {
         for (id, request) in held {
             self.hold(id, request, now);
         }
-        let flight = Flight { changes: all.changes, touched: all.touched, confirmed, answers };
+        let flight = Flight { changes: all.changes, touched: all.touched, confirmed, answers, taken };
         if flight.changes.is_empty() {
             self.landed(flight, now);
             return self.plan(now);
@@ -250,6 +274,8 @@ impl Engine {
 
     fn decide(&self, tx: &mut Tx<'_>, write: &Write, now: Now) -> Result<Verdict, Error> {
         match write {
+            // Another daemon was quicker.
+            Write::Create { .. } if self.next.meta.is_some() => Ok(Verdict::default()),
             Write::Create { uuid } => {
                 tx.set_meta(Meta { uuid: uuid.clone(), name: "MGS".to_owned(), format: FORMAT, epoch: 1 });
                 tx.create_log("params");
@@ -355,6 +381,12 @@ impl Engine {
         self.writes.stuck = None;
         match result {
             CommitResult::Committed => self.landed(flight, now),
+            CommitResult::Conflict { at } => {
+                self.next = self.view.clone();
+                self.count("commits_conflicted");
+                self.writes.behind = at;
+                flight.taken.into_iter().rev().for_each(|write| self.writes.queue.push_front(write));
+            }
             CommitResult::Failed { errno, why } => {
                 self.next = self.view.clone();
                 self.count("commits_failed");
@@ -375,6 +407,8 @@ impl Engine {
     pub(super) fn stuck(&mut self, errno: Errno, why: String, now: Now) {
         let Some(flight) = &mut self.writes.flight else { return };
         let answers = std::mem::take(&mut flight.answers);
+        // Who was told comes again by itself.
+        flight.taken.retain(|w| matches!(w, Write::Create { .. } | Write::Confirm(..) | Write::Expire));
         self.count("commits_stuck");
         self.event(Event::CommitFailed { why: why.clone() });
         let error = Error::Storage { what: why, errno };
@@ -419,7 +453,7 @@ impl Engine {
     }
 
     /// Apply, mark and notify in one step; then the parked replies go out.
-    fn landed(&mut self, flight: Flight, now: Now) {
+    pub(super) fn landed(&mut self, flight: Flight, now: Now) {
         if !flight.changes.is_empty() {
             let roomy: Vec<String> = written_logs(&flight.changes)
                 .filter(|log| self.view.logs.get(*log).is_none_or(|e| !e.budget().is_low()))

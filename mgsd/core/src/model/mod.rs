@@ -36,6 +36,19 @@ impl Resource {
     pub fn new(base: impl Into<String>, kind: ConfigKind) -> Self {
         Self { base: base.into(), kind }
     }
+    /// From its text, `testfs/config`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (base, kind) = text.rsplit_once('/')?;
+        let kind = match kind {
+            "config" => ConfigKind::Config,
+            "recover" => ConfigKind::Recover,
+            "params" => ConfigKind::Params,
+            "nodemap" => ConfigKind::Nodemap,
+            "barrier" => ConfigKind::Barrier,
+            _ => return None,
+        };
+        Some(Self::new(base, kind))
+    }
     /// Its lock.
     pub fn res_id(&self) -> Option<ResId> {
         ResId::config(&self.base, self.kind)

@@ -78,10 +78,23 @@ impl Mgs {
 
     /// On what a store holds.
     pub fn on(store: BTreeMap<String, Vec<u8>>, seq: u64) -> Self {
+        let mut mgs = Self::undriven(store, seq);
+        mgs.drain();
+        mgs
+    }
+
+    /// On an empty store, its first commit planned and not yet answered.
+    pub fn unborn() -> Self {
+        let mut mgs = Self::undriven(BTreeMap::new(), 0);
+        while mgs.engine.poll_transmit().is_some() {}
+        mgs
+    }
+
+    fn undriven(store: BTreeMap<String, Vec<u8>>, seq: u64) -> Self {
         let view = View::load(store.iter().map(|(k, v)| (k.as_str(), v.as_slice()))).unwrap();
         let now = Now { mono: Duration::from_secs(1000), wall: 1_700_000_000 };
         let engine = Engine::new(Config::default(), view, [7; 32], now);
-        let mut mgs = Self {
+        Self {
             engine,
             store,
             seq,
@@ -94,9 +107,7 @@ impl Mgs {
             held: None,
             slots: BTreeMap::new(),
             xid: 0x1000,
-        };
-        mgs.drain();
-        mgs
+        }
     }
 
     /// Power cut: what the store has is what there is.
@@ -119,7 +130,16 @@ impl Mgs {
                         Frame::Post { cookie, peer, portal, match_bits, offset, want_ack, payload, .. },
                     ),
                 ) => {
-                    self.sent.push(Sent { link, cookie, peer, portal, match_bits, offset, want_ack, payload });
+                    self.sent.push(Sent {
+                        link,
+                        cookie,
+                        peer,
+                        portal,
+                        match_bits,
+                        offset,
+                        want_ack,
+                        payload,
+                    });
                     if want_ack {
                         let length = self.sent.last().unwrap().payload.len().try_into().unwrap();
                         let done = Frame::Done { cookie, status: PostStatus::Acked(length) };
@@ -156,7 +176,7 @@ impl Mgs {
                 self.engine.handle(Input::Committed(CommitResult::Committed), self.now);
             }
             Output::Barrier => self.engine.handle(Input::Barrier(Some(self.seq)), self.now),
-            Output::Relay(..) | Output::Done(..) => unreachable!(),
+            Output::Relay(..) | Output::Done(..) | Output::Lost(_) => unreachable!(),
         }
     }
 

@@ -84,14 +84,24 @@ pub fn request(node: &Node, handle: u64) -> (Body, Vec<Vec<u8>>) {
     (request_body(handle, opc::MGS_TARGET_REG), vec![encode(&node.info), encode(&list)])
 }
 
-/// Connects its node if need be, sends the registration, returns the reply.
-pub fn register(mgs: &mut Mgs, node: &Node) -> Reply {
+/// Connects its node if need be and sends the registration; returns its xid.
+pub fn send(mgs: &mut Mgs, node: &Node) -> u64 {
     let known = mgs.engine.exports().iter().find(|e| e.uuid == node.uuid).map(|e| e.cookie);
     let handle = known.unwrap_or_else(|| mgs.connect(node.nid, &node.uuid));
     let (body, buffers) = request(node, handle);
-    let xid = mgs.send(node.nid, body, buffers);
+    mgs.send(node.nid, body, buffers)
+}
+
+/// The reply to a registration, which has to be there.
+pub fn reply(mgs: &Mgs, xid: u64) -> Reply {
     let message = mgs.reply(xid).expect("answered").message();
     let body = message.body().unwrap();
     assert_eq!(body.msg_type, 4713, "a refusal is a reply too, or the target mounts from its local copy");
     Reply { status: body.status, info: TargetInfo::from_slice(&message.buffers[1], Order::Little).unwrap() }
+}
+
+/// Registers; the reply has to come at once.
+pub fn register(mgs: &mut Mgs, node: &Node) -> Reply {
+    let xid = send(mgs, node);
+    reply(mgs, xid)
 }

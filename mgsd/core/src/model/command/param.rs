@@ -9,6 +9,7 @@ use crate::model::conf_param::{self, Scope, Setting, compound};
 use crate::model::names::{TargetId, client_log};
 use crate::model::tx::Tx;
 use llog::lcfg::{LustreCfg, cmd};
+use std::collections::BTreeMap;
 use wire::ldlm::ConfigKind;
 
 /// How an assignment is spelled, and so where it is stored.
@@ -117,8 +118,8 @@ pub struct InForce {
 /// Parameters of a file system in force, or those of `set_param -P`, in the order of their names. What a device per
 /// MDT repeats is shown once.
 pub fn in_force<'a>(logs: impl IntoIterator<Item = (&'a str, &'a llog::Log)>) -> Vec<InForce> {
-    let mut found: std::collections::BTreeMap<(Option<String>, String, String), Vec<(String, u32)>> =
-        std::collections::BTreeMap::new();
+    type Key = (Option<String>, String, String);
+    let mut found: BTreeMap<Key, Vec<(String, u32)>> = BTreeMap::new();
     for (log, entry) in logs {
         let mut head = None;
         for record in entry.records().filter(|r| r.live) {
