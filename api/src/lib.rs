@@ -43,6 +43,6 @@ pub use registration::{
     Approval, Binding, BindingChange, BindingMode, PolicySwitch, Registration, RegistrationPolicy,
     RegistrationRules, RegistrationState, Reservation, Reserve,
 };
-pub use status::{Status, StoreInfo};
+pub use status::{MustRemount, Status, StoreInfo};
 pub use target::{Param, Registered, Target, TargetKind, TargetState};
 pub use time::Time;

@@ -33,6 +33,9 @@ pub struct Status {
     pub not_ready: Option<String>,
     /// Where the hard state lives.
     pub store: StoreInfo,
+    /// Nodes that have executed records which a restore took away. Each has to unmount everything of this MGS once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub must_remount: Vec<MustRemount>,
     /// Number of file systems known.
     pub fs_count: u64,
     /// Number of connected nodes (exports).
@@ -50,4 +53,22 @@ pub struct StoreInfo {
     pub location: String,
     /// Version of the format that is written.
     pub format: u64,
+    /// Why no change is taken at present; logs are served on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+    /// When the whole store was checked last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checked: Option<Time>,
+    /// What that check found; empty: no damage.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub damage: Vec<String>,
+}
+
+/// A node that is ahead of a restored backup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MustRemount {
+    /// The node.
+    pub nid: String,
+    /// The logs that it has read further than the backup goes.
+    pub logs: Vec<String>,
 }

@@ -23,6 +23,14 @@ fn table(status: &Status) -> String {
         "store",
         format!("{} {} (format {})", status.store.kind, status.store.location, status.store.format),
     );
+    fields.add_some("store trouble", status.store.trouble.as_ref());
+    fields.add_some("store checked", status.store.checked.as_ref());
+    for finding in &status.store.damage {
+        fields.add("store damage", finding);
+    }
+    for node in &status.must_remount {
+        fields.add("must remount", format!("{} (read on in {})", node.nid, node.logs.join(", ")));
+    }
     fields.add("file systems", status.fs_count);
     fields.add("connected nodes", status.client_count);
     for (name, count) in &status.counters {

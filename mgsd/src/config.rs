@@ -24,6 +24,20 @@ pub struct Arguments {
 pub enum Command {
     /// Check the store: pages, checksums, the commit chain, and that every log can be executed.
     Check,
+    /// Copy the store to FILE, as it is at one commit, and check the copy. The daemon may be running.
+    Backup {
+        /// File to make.
+        file: PathBuf,
+    },
+    /// Put a backup in the place of the store, as a new epoch. The daemon must not be running.
+    Restore {
+        /// Backup, as made by `mgsd backup`.
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
+        /// Where the present store cannot be read: indices left free in each log for records that are lost.
+        #[arg(long, value_name = "N", default_value_t = 4096)]
+        gap: u32,
+    },
 }
 
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -75,6 +89,8 @@ struct File {
     relay: Option<String>,
     /// Seconds that a file system stays in `startup` after the MGS started.
     ir_timeout: Option<u64>,
+    /// Seconds between two checks of the whole store while it is in use.
+    check_interval: Option<u64>,
 }
 
 /// What the daemon runs with.
@@ -98,6 +114,8 @@ pub struct Config {
     pub relay: Option<PathBuf>,
     /// Time of `startup`.
     pub ir_timeout: Duration,
+    /// Time between two checks of the whole store.
+    pub check_interval: Duration,
 }
 
 /// Why there is no configuration.
@@ -176,6 +194,7 @@ impl Config {
             wait_address: options.wait_address || file.wait_address,
             routes,
             ir_timeout: Duration::from_secs(file.ir_timeout.unwrap_or(400)),
+            check_interval: Duration::from_secs(file.check_interval.unwrap_or(86_400).max(1)),
         })
     }
 }

@@ -3,7 +3,7 @@
 use crate::banner::{self, LNET_PORT};
 use crate::config::Config;
 use crate::drive::{self, DriveError, Handle, Identity};
-use crate::http;
+use crate::{http, store_check};
 use lnet_proxy::link::{FrameLink, RelayListener};
 use lnet_proxy::{BindError, Link, link};
 use mgs_api::StoreInfo;
@@ -73,15 +73,22 @@ pub async fn serve(
 ) -> Result<(), DaemonError> {
     let data = |error| DaemonError::Data { path: config.data.clone(), error };
     std::fs::create_dir_all(&config.data).map_err(data)?;
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.data)?);
+    let sqlite = Arc::new(SqliteStore::open(&config.data)?);
+    let store: Arc<dyn Store> = Arc::clone(&sqlite) as Arc<dyn Store>;
     #[allow(clippy::disallowed_methods)] // the rim: here the clock is read
     let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let checked = store_check::spawn(&sqlite, started, config.check_interval);
+    drop(sqlite);
     let identity = Identity {
+        checked,
         nids: config.nids.iter().map(ToString::to_string).collect(),
         store: StoreInfo {
             kind: "sqlite".to_owned(),
             location: config.data.display().to_string(),
             format: 1,
+            trouble: None,
+            checked: None,
+            damage: Vec::new(),
         },
         started,
     };

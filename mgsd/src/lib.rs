@@ -6,9 +6,11 @@
 //!                                 http
 //! ```
 
+pub mod backup;
 pub mod banner;
 pub mod config;
 pub mod daemon;
 pub mod drive;
 pub mod http;
 pub mod recorder;
+pub mod store_check;

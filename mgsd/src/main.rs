@@ -4,7 +4,7 @@
 
 use clap::Parser;
 use mgsd::config::{Arguments, Command, Config};
-use mgsd::daemon;
+use mgsd::{backup, daemon};
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,6 +20,8 @@ fn main() -> ExitCode {
     };
     let outcome = match arguments.command {
         Some(Command::Check) => check(&config),
+        Some(Command::Backup { file }) => told(backup::backup(&config.data, &file)),
+        Some(Command::Restore { from, gap }) => told(backup::restore(&config.data, &from, gap)),
         None => run(config),
     };
     match outcome {
@@ -29,6 +31,13 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn told(lines: Result<Vec<String>, backup::BackupError>) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    for line in lines? {
+        println!("{line}");
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn check(config: &Config) -> Result<ExitCode, Box<dyn std::error::Error>> {

@@ -1,5 +1,7 @@
 //! Everything a store holds, at one sequence number.
 
+use std::collections::BTreeMap;
+
 use crate::key::{self, SEQ_KEY, parse_commit_key, parse_seq_value};
 use crate::{Entry, Seq, StoreError};
 
@@ -13,6 +15,14 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// Entries as a snapshot at `seq`; the key `seq` is set, whatever they say of it.
+    #[must_use]
+    pub fn of(entries: impl IntoIterator<Item = (String, Vec<u8>)>, seq: Seq) -> Self {
+        let mut all: BTreeMap<String, Vec<u8>> = entries.into_iter().collect();
+        all.insert(SEQ_KEY.to_owned(), key::seq_value(seq));
+        Self { seq, entries: all.into_iter().map(|(key, value)| Entry { key, value }).collect() }
+    }
+
     /// Refuses a snapshot that no store can have made.
     ///
     /// # Errors

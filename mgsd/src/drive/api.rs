@@ -4,12 +4,13 @@ use super::Handle;
 use super::observe::Observer;
 use super::rules;
 use crate::http::{LogFile, Mgs, Order};
+use crate::store_check::Checked;
 use async_trait::async_trait;
 use bytes::Bytes;
 use mgs_api::{
-    Change, ClientExport, ClientKind, Decision, FileSystem, IrState, List, LocksHeld, Log, LogChange, Param,
-    ParamInForce, Pool, Problem, ProblemKind, RecordAt, Registered, Registration, RegistrationRules,
-    Reservation, Status, StoreInfo, Target, TargetKind, TargetState, Time,
+    Change, ClientExport, ClientKind, Decision, FileSystem, IrState, List, LocksHeld, Log, LogChange,
+    MustRemount, Param, ParamInForce, Pool, Problem, ProblemKind, RecordAt, Registered, Registration,
+    RegistrationRules, Reservation, Status, StoreInfo, Target, TargetKind, TargetState, Time,
 };
 use mgs_core::engine::Engine;
 use mgs_core::export::Export;
@@ -27,6 +28,8 @@ use wire::ptlrpc::connect_flags as cf;
 pub struct Identity {
     /// NIDs served.
     pub nids: Vec<String>,
+    /// What the last check of the store found.
+    pub checked: tokio::sync::watch::Receiver<Checked>,
     /// Kind of store.
     pub store: StoreInfo,
     /// Unix seconds.
@@ -93,6 +96,20 @@ fn target_of(fs_name: &str, fs: &Fs, id: TargetId, t: &model::view::Target) -> T
         nidtbl_version: running.map_or(0, |e| e.version),
         params: words.into_iter().map(param).collect(),
         lustre_version: version(t.lustre_version),
+    }
+}
+
+fn must_remount((nid, logs): (wire::Nid, &std::collections::BTreeSet<String>)) -> MustRemount {
+    MustRemount { nid: nid.to_string(), logs: logs.iter().cloned().collect() }
+}
+
+fn store(engine: &Engine, identity: &Identity) -> StoreInfo {
+    let checked = identity.checked.borrow();
+    StoreInfo {
+        trouble: engine.store_trouble(),
+        checked: Some(Time::from_unix(checked.at)),
+        damage: checked.damage.clone(),
+        ..identity.store.clone()
     }
 }
 
@@ -212,7 +229,8 @@ impl Mgs for Handle {
                 uptime: wall.saturating_sub(identity.started),
                 ready: engine.is_ready(),
                 not_ready: (!engine.is_ready()).then(|| "the store does not yet hold this MGS".to_owned()),
-                store: identity.store.clone(),
+                must_remount: engine.must_remount().map(must_remount).collect(),
+                store: store(engine, &identity),
                 fs_count: engine.view().fs.len() as u64,
                 client_count: engine.exports().len() as u64,
                 counters: engine.counters().iter().map(|(k, v)| (k.to_owned(), v)).collect(),

@@ -140,6 +140,12 @@ pub async fn start(
     Ok((driver, Handle { tx, links: Arc::default(), identity: Arc::new(identity), created }))
 }
 
+/// Unix seconds.
+pub(crate) fn wall() -> u64 {
+    #[allow(clippy::disallowed_methods)] // the rim: here the clock is read
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
 fn now(start: Instant) -> Now {
     #[allow(clippy::disallowed_methods)] // the rim: here the clock is read
     let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

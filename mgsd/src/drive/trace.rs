@@ -46,6 +46,9 @@ pub(super) fn event(event: &Event) {
         Event::Answered { nid, op, object, status, .. } => {
             tracing::trace!(%nid, op, object, status, "answered")
         }
+        Event::MustRemount { nid, log } => {
+            tracing::warn!(%nid, log, "must be remounted: it has executed records that the restore took away");
+        }
         Event::Bug { what } => tracing::error!(what, "bug"),
     }
 }

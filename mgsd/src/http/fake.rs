@@ -216,7 +216,11 @@ pub(crate) fn status() -> Status {
         uptime: 90_061,
         ready: true,
         not_ready: None,
+        must_remount: Vec::new(),
         store: StoreInfo {
+            trouble: None,
+            checked: None,
+            damage: Vec::new(),
             kind: "sqlite".to_owned(),
             location: "/var/lib/mgsd/mgs.db".to_owned(),
             format: 1,

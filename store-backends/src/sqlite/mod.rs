@@ -13,6 +13,7 @@
 //! When COMMIT fails, its pages may still reach the disk. The store is then *unsettled*: every call first cuts the
 //! unfinished commit off the log (`Db::settle`), so that no answer can be overturned by a restart.
 
+mod backup;
 mod check;
 mod db;
 mod failure;
@@ -30,6 +31,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use tokio::sync::watch;
 
+pub use self::backup::{Backup, Offline, backup, read};
 pub use self::check::{Finding, MAX_FINDINGS};
 use self::db::{Db, WriteFailure};
 use self::failure::{closed, describe};

@@ -133,7 +133,7 @@ pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
     Ok(conn)
 }
 
-fn open_read_write(path: &Path) -> Result<Connection, StoreError> {
+pub(super) fn open_read_write(path: &Path) -> Result<Connection, StoreError> {
     let doing = "open the database for writing";
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags).map_err(failed(path, doing))?;

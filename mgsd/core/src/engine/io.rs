@@ -179,6 +179,11 @@ pub enum Event {
         used: u32,
         limit: u32,
     },
+    /// The node has executed records that a restore took away.
+    MustRemount {
+        nid: Nid,
+        log: String,
+    },
     Bug {
         what: String,
     },

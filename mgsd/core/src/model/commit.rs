@@ -41,6 +41,16 @@ pub enum EventKind {
         /// UUID of the MGS.
         uuid: String,
     },
+    /// A backup was restored: a new epoch.
+    Restored {
+        /// The epoch that begins.
+        epoch: u64,
+        /// Commit of the backup.
+        backup: u64,
+        /// Last commit of what it replaced, if that could be read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lost: Option<u64>,
+    },
     /// First registration of any target of it.
     FsCreated {
         /// File system.

@@ -21,6 +21,8 @@ pub enum Key<'a> {
     NidTbl(&'a str, TargetId),
     /// `registration/…`, and what a file system has of the kind.
     Rule(RuleKey<'a>),
+    /// `restore/<epoch, 16 hex>`
+    Restore(u64),
     /// `llog/<log>`
     Log(&'a str),
     /// `llog/<log>/<seq, 16 hex>`
@@ -47,6 +49,7 @@ impl<'a> Key<'a> {
             ("fs", Some(fs), Some("returning"), None) => Self::Rule(RuleKey::Returning(fs)),
             ("registration", Some("default"), None, None) => Self::Rule(RuleKey::Default),
             ("registration", Some("net"), Some(net), None) => Self::Rule(RuleKey::Net(net)),
+            ("restore", Some(epoch), None, None) => Self::Restore(hex(epoch)?),
             ("llog", Some(log), None, None) => Self::Log(log),
             ("llog", Some(log), Some(seq), None) => Self::Segment(log, hex(seq)?),
             _ => return None,
@@ -74,6 +77,10 @@ pub fn target(fs: &str, id: TargetId) -> String {
 /// `fs/<fs>/nidtbl/<id>`.
 pub fn nidtbl(fs: &str, id: TargetId) -> String {
     format!("fs/{fs}/nidtbl/{id}")
+}
+/// `restore/<epoch>`.
+pub fn restore(epoch: u64) -> String {
+    format!("restore/{epoch:016x}")
 }
 /// `llog/<log>`.
 pub fn log(log: &str) -> String {

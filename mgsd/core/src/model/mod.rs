@@ -12,6 +12,7 @@ pub mod params;
 pub mod read;
 pub mod recovery;
 pub mod registration;
+pub mod restore;
 pub mod rules;
 pub mod sections;
 pub mod tx;

@@ -192,7 +192,9 @@ impl<'a> Tx<'a> {
     /// Makes an empty log, if there is none of that name.
     pub fn create_log(&mut self, name: &str) {
         if self.log(name).is_none() {
-            let head = LogHead { oid: (self.seq << 16) | (self.ordinal & 0xffff), created: 0 };
+            let epoch = self.view.meta.as_ref().map_or(1, |m| m.epoch);
+            let oid = super::restore::oid(epoch, self.seq, self.ordinal & 0xffff);
+            let head = LogHead { oid, created: 0 };
             self.ordinal += 1;
             self.logs.insert(name.to_owned(), Some(LogEntry::new(head)));
         }

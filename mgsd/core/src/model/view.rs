@@ -4,6 +4,7 @@
 use super::keys::{self, Key};
 use super::logs::{LogEntry, LogHead};
 use super::names::TargetId;
+use super::restore::Restore;
 use super::rules::{Policy, Rules};
 use crate::error::Error;
 use serde::{Deserialize, Serialize};
@@ -134,6 +135,8 @@ pub struct View {
     pub logs: BTreeMap<String, LogEntry>,
     /// Who may register.
     pub rules: Rules,
+    /// The last restore from a backup.
+    pub restore: Option<Restore>,
     /// Names of logs by object number, for requests that carry a log id.
     log_names: BTreeMap<u64, String>,
 }
@@ -186,6 +189,8 @@ impl View {
             (Some(Key::Rule(rule)), value) => {
                 self.rules.apply(rule, value).map_err(|why| corrupt(key, why))?;
             }
+            // in the order of epochs: the last one stays
+            (Some(Key::Restore(_)), Some(v)) => self.restore = Some(json(key, v)?),
             (Some(Key::Log(log)), Some(v)) => {
                 let head: LogHead = json(key, v)?;
                 self.log_names.insert(head.oid, log.to_owned());
@@ -214,7 +219,7 @@ impl View {
                 }
             }
             // Old commits go by retention; nothing else of ours is ever deleted, and the rest is not ours.
-            (Some(Key::Meta | Key::Commit(_)), _) | (None, _) => {}
+            (Some(Key::Meta | Key::Commit(_) | Key::Restore(_)), _) | (None, _) => {}
         }
         Ok(())
     }

@@ -40,7 +40,14 @@ pub(crate) fn open(engine: &mut Engine, id: ReqId, message: &Message, now: Now) 
         {
             engine.opens(export, log_base(&name), now);
         }
-        engine.view.logs.get(&name).map(LogEntry::id)
+        let found = engine.view.logs.get(&name).map(LogEntry::id);
+        if found.is_none()
+            && engine.view.restore.as_ref().is_some_and(|r| r.is_gone(&name))
+            && let Some(export) = engine.in_service(id)?.export
+        {
+            engine.is_ahead(export, &name);
+        }
+        found
     } else {
         engine.view.log_by_id(body.logid).map(|(_, e)| e.id())
     };
@@ -74,6 +81,16 @@ pub(crate) fn read_header(engine: &mut Engine, id: ReqId, message: &Message, now
 pub(crate) fn next_block(engine: &mut Engine, id: ReqId, message: &Message, now: Now) -> Result<Step> {
     let body = ask(message)?;
     let block = read::next_block(log(engine, id, &body, now)?, &body);
+    // the first request of a reader says how far it has read before
+    if body.saved_index == 0
+        && let Some((name, _)) = engine.view.log_by_id(body.logid)
+        && let Some(fence) = engine.view.restore.as_ref().and_then(|r| r.logs.get(name))
+        && fence.is_ahead(body.index)
+        && let Some(export) = engine.in_service(id)?.export
+    {
+        let name = name.to_owned();
+        engine.is_ahead(export, &name);
+    }
     Ok(Step::Reply(match block {
         Block::Data(body, data) => Answer::ok(vec![buffer(&body), Bytes::from(data)]),
         Block::End(body) => {
