@@ -7,13 +7,13 @@ use crate::prefix::{PREFIXES, Prefix, SYS, prefix};
 use crate::translate::translate;
 use crate::verdict::{Class, Finding};
 
-use super::{Found, Judge, suggest};
+use super::{Found, Judge, Policy, suggest};
 
 /// Directions of a security rule (`mgs/08`).
 const DIRECTIONS: [&str; 4] = ["mdt2mdt", "mdt2ost", "cli2mdt", "cli2ost"];
 
 impl<'a> Judge<'a> {
-    pub(super) fn conf(&self, name: &str, value: &str) -> Result<Found<'a>, Finding> {
+    pub(super) fn conf(&self, name: &str, value: &str, policy: &Policy) -> Result<Found<'a>, Finding> {
         let Some((device_text, rest)) = name.split_once('.') else {
             let finding = Finding::new(Class::Syntax, name, "there is no dot between device and parameter");
             return Err(
@@ -21,12 +21,13 @@ impl<'a> Judge<'a> {
             );
         };
         let device = self.device(device_text)?;
+        let waiting = self.known_device(&device, policy)?;
         let found = |hits| Found {
             hits,
             name: name.to_owned(),
             value: value.to_owned(),
             canonical: String::new(),
-            notes: Vec::new(),
+            notes: waiting.iter().cloned().collect(),
         };
         never(rest)?;
         let Some((prefix, param)) =

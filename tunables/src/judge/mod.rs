@@ -145,7 +145,7 @@ impl<'a> Judge<'a> {
             }
         };
         let spelled = canonical(assignment.syntax, assignment.name());
-        let (found, finding) = match self.find(assignment) {
+        let (found, finding) = match self.find(assignment, policy) {
             Err(finding) => (None, Some(finding)),
             Ok(mut found) => {
                 let finding = self.examine(assignment, &mut found, policy).err();
@@ -213,7 +213,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Understands the name: everything up to `shadowed`.
-    fn find(&self, assignment: &Assignment) -> Result<Found<'a>, Finding> {
+    fn find(&self, assignment: &Assignment, policy: &Policy) -> Result<Found<'a>, Finding> {
         security::text(assignment)?;
         let Some(value) = assignment.value() else {
             let form = match assignment.syntax {
@@ -228,7 +228,7 @@ impl<'a> Judge<'a> {
                 .suggest("write NAME=VALUE"));
         }
         let mut found = match assignment.syntax {
-            Syntax::ConfParam => self.conf(assignment.name(), value)?,
+            Syntax::ConfParam => self.conf(assignment.name(), value, policy)?,
             Syntax::SetParamP | Syntax::SetParam => self.set(assignment.syntax, assignment.name(), value)?,
         };
         found.canonical = canonical(assignment.syntax, assignment.name());

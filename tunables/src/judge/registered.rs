@@ -11,7 +11,7 @@ use crate::version::Version;
 use super::{Found, Judge, Policy, suggest};
 
 /// Names in a list for people.
-const MOST_NAMED: usize = 5;
+const MOST_NAMED: usize = 3;
 
 /// The part of the file systems that a name speaks of.
 enum Scope<'t> {
@@ -31,16 +31,9 @@ impl Judge<'_> {
         policy: &Policy,
     ) -> Result<(), Finding> {
         let Some(topology) = self.topology else { return Ok(()) };
+        // The device of a conf_param name was looked at before the name was.
         if assignment.syntax == Syntax::ConfParam {
-            let device = assignment.name().split_once('.').map(|(device, _)| device).unwrap_or_default();
-            if topology.filesystem(device).is_some() {
-                return Ok(());
-            }
-            return match Device::parse(device) {
-                Ok(Device::Target(fs, id)) => self.known_target(topology, &fs, id, found, policy),
-                Ok(Device::FileSystem(fs)) => known_fs(topology, &fs).map(drop),
-                _ => Ok(()),
-            };
+            return Ok(());
         }
         let names = pattern::alternatives(assignment.name()).unwrap_or_default();
         for name in names {
@@ -51,37 +44,14 @@ impl Judge<'_> {
         Ok(())
     }
 
-    fn known_target(
-        &self,
-        topology: &Topology,
-        fs: &str,
-        id: TargetId,
-        found: &mut Found<'_>,
-        policy: &Policy,
-    ) -> Result<(), Finding> {
-        let system = known_fs(topology, fs)?;
-        if system.has(id) {
-            return Ok(());
+    /// The device of a conf_param name is registered; a note when it is waited for.
+    pub(super) fn known_device(&self, device: &Device, policy: &Policy) -> Result<Option<Note>, Finding> {
+        match (self.topology, device) {
+            (Some(topology), Device::Target(fs, id)) => known_target(topology, fs, *id, policy),
+            (Some(topology), Device::FileSystem(fs)) => known_fs(topology, fs).map(|_| None),
+            _ => Ok(None),
         }
-        let name = format!("{fs}-{id}");
-        if policy.unregistered_targets {
-            let message = format!("{name} is not registered: the setting waits until it is");
-            found.notes.push(Note { class: Class::BadDevice, message });
-            return Ok(());
-        }
-        let alike: Vec<TargetId> =
-            system.targets().filter(|t| t.kind == id.kind).take(MOST_NAMED + 1).collect();
-        let mut known: Vec<String> = alike.iter().take(MOST_NAMED).map(|t| format!("{fs}-{t}")).collect();
-        if alike.len() > MOST_NAMED {
-            known.push("…".to_owned());
-        }
-        let known =
-            if known.is_empty() { format!("{fs} has no {}", id.kind.label()) } else { known.join(", ") };
-        let finding =
-            Finding::new(Class::BadDevice, &name, format!("no target {name} is registered")).allowed(known);
-        Err(finding.suggest("register the target first, or correct its index"))
     }
-
     /// Where the paths have a device or a nodemap, the file system, target or nodemap is known.
     fn known_segment(
         &self,
@@ -118,8 +88,7 @@ impl Judge<'_> {
             return Err(Finding::new(Class::BadDevice, segment, message).allowed(known_names(topology)));
         };
         if let Some(id) = target_of(piece.literal_start(), first) {
-            let fs = (*first).to_owned();
-            return self.known_target(topology, &fs, id, found, policy);
+            found.notes.extend(known_target(topology, first, id, policy)?);
         }
         Ok(())
     }
@@ -196,6 +165,33 @@ impl Judge<'_> {
         near.map(|name| format!("did you mean {name}?"))
             .or_else(|| (!names.is_empty()).then(|| format!("registered: {}", known_names(topology))))
     }
+}
+
+/// The target is registered; a note when it is waited for.
+fn known_target(
+    topology: &Topology,
+    fs: &str,
+    id: TargetId,
+    policy: &Policy,
+) -> Result<Option<Note>, Finding> {
+    let system = known_fs(topology, fs)?;
+    if system.has(id) {
+        return Ok(None);
+    }
+    let name = format!("{fs}-{id}");
+    if policy.unregistered_targets {
+        let message = format!("{name} is not registered: the setting waits until it is");
+        return Ok(Some(Note { class: Class::BadDevice, message }));
+    }
+    let alike: Vec<TargetId> = system.targets().filter(|t| t.kind == id.kind).take(MOST_NAMED + 1).collect();
+    let mut known: Vec<String> = alike.iter().take(MOST_NAMED).map(|t| format!("{fs}-{t}")).collect();
+    if alike.len() > MOST_NAMED {
+        known.push("…".to_owned());
+    }
+    let known = if known.is_empty() { format!("{fs} has no {}", id.kind.label()) } else { known.join(", ") };
+    let finding =
+        Finding::new(Class::BadDevice, &name, format!("no target {name} is registered")).allowed(known);
+    Err(finding.suggest("register the target first, or correct its index"))
 }
 
 fn known_fs<'t>(topology: &'t Topology, fs: &str) -> Result<&'t FileSystem, Finding> {
