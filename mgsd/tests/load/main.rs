@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods)] // times are the subject
 
 mod meter;
+mod neighbours;
 mod pace;
 mod senders;
 mod synced;
@@ -16,11 +17,11 @@ use std::sync::atomic::Ordering;
 
 pub(crate) const ALL: usize = SENDERS as usize;
 
-fn size() -> (bool, u32, u32) {
+pub(crate) fn is_full() -> bool {
     match std::env::var("LOAD") {
-        Ok(size) if size == "full" => (true, 16, 4600),
+        Ok(size) if size == "full" => true,
         Ok(other) => panic!("LOAD={other}: only 'full' is known"),
-        Err(_) => (false, 4, 252),
+        Err(_) => false,
     }
 }
 
@@ -32,7 +33,7 @@ pub(crate) async fn register_mdts(senders: &Senders, mdts: u32) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn registrations_share_commits_and_reading_needs_no_store() {
-    let (full, mdts, osts) = size();
+    let (mdts, osts) = if is_full() { (16, 4600) } else { (4, 252) };
     let dir = tempfile::tempdir().unwrap();
     let (meter, mgs) = meter::start(dir.path()).await;
     let senders = Senders::start(mgs).await;
@@ -68,7 +69,7 @@ async fn registrations_share_commits_and_reading_needs_no_store() {
     assert!(barriers <= logs, "{barriers} barriers for {logs} locks");
     println!("{tree}: {records} records read, no read of the store, {barriers} barriers for {logs} locks");
 
-    if full {
+    if is_full() {
         pace::a_lone_sender(&senders, &meter, osts).await;
         pace::large_against_small(&senders, mdts, osts + pace::LONE).await;
         synced::few_syncs(mdts, osts).await;

@@ -14,7 +14,7 @@ const ROUNDS: u32 = 9;
 const BLOCK: u32 = 128;
 const FROM: u32 = 100 - BLOCK / 2;
 
-fn median<T: PartialOrd + Copy>(mut all: Vec<T>) -> T {
+pub(crate) fn median<T: PartialOrd + Copy>(mut all: Vec<T>) -> T {
     all.sort_by(|a, b| a.partial_cmp(b).unwrap());
     all[all.len() / 2]
 }

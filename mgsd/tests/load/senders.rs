@@ -28,10 +28,14 @@ pub(crate) struct Ack {
 pub(crate) struct Senders(Vec<Arc<PeerHost>>);
 
 /// A node of its own NID.
-pub(crate) async fn node(number: u32, mgs: SocketAddr) -> PeerHost {
+pub(crate) fn node_config(number: u32, mgs: SocketAddr) -> HostConfig {
     let [_, _, high, low] = number.to_be_bytes();
     let nid = Nid::tcp(Ipv4Addr::new(10, 7, high, low).into(), 0);
-    PeerHost::start(HostConfig::new(nid, vec![MGS.parse().unwrap()]).with_mgs_addr(mgs)).await.unwrap()
+    HostConfig::new(nid, vec![MGS.parse().unwrap()]).with_mgs_addr(mgs)
+}
+
+pub(crate) async fn node(number: u32, mgs: SocketAddr) -> PeerHost {
+    PeerHost::start(node_config(number, mgs)).await.unwrap()
 }
 
 /// A target with a second NID and a partner of two NIDs, as large sites have them.

@@ -91,6 +91,12 @@ pub enum PeerError {
     Stopped,
 }
 
+/// Keeps a node stopped.
+#[derive(Debug)]
+pub struct Frozen {
+    _guard: oneshot::Sender<()>,
+}
+
 type Answer = oneshot::Sender<Result<ConfigTree, PeerError>>;
 
 enum Order {
@@ -101,6 +107,8 @@ enum Order {
     PowerOff,
     /// Break all TCP connections; the node goes on.
     Cut,
+    /// Do nothing until the other end is dropped.
+    Freeze(oneshot::Receiver<()>),
 }
 
 /// A running node.
@@ -231,6 +239,13 @@ impl PeerHost {
         self.orders.closed().await;
     }
 
+    /// Stops the node, as SIGSTOP does a process, until the guard is dropped: connections stay, nothing is read.
+    pub async fn freeze(&self) -> Frozen {
+        let (guard, until) = oneshot::channel();
+        let _gone = self.orders.send(Order::Freeze(until)).await;
+        Frozen { _guard: guard }
+    }
+
     async fn command(&self, command: Command, name: String) -> Result<ConfigTree, PeerError> {
         let (tx, rx) = oneshot::channel();
         self.orders.send(Order::Do(command, name, tx)).await.map_err(|_| PeerError::Stopped)?;
@@ -262,6 +277,10 @@ impl Host {
             let input = tokio::select! {
                 order = orders.recv() => match order {
                     None | Some(Order::PowerOff) => break,
+                    Some(Order::Freeze(until)) => {
+                        let _dropped = until.await;
+                        None
+                    }
                     Some(order) => self.order(order),
                 },
                 Some(message) = from_net.recv() => self.net.translate(message),
@@ -296,7 +315,7 @@ impl Host {
                 }
                 None
             }
-            Order::PowerOff => None,
+            Order::PowerOff | Order::Freeze(_) => None,
         }
     }
 
