@@ -1,4 +1,4 @@
-//! Random histories: the engine answers and keeps what a naive reference does, and whoever reads a log, from its
+//! Random histories of nodes and of people who set rules: the engine answers and keeps what a naive reference does, and whoever reads a log, from its
 //! beginning or from wherever they are, ends in the same configuration.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs, unreachable_pub)]
 
@@ -12,9 +12,11 @@ use harness::{Mgs, nid};
 use lustre_peer::interp::{Interpreter, Role, execute_log};
 use mgs_core::Errno;
 use mgs_core::engine::{CommitResult, Input, Output};
-use mgs_core::model::{TargetId, TargetKind};
+use mgs_core::model::command::{Command, fs, registration, reservation};
+use mgs_core::model::{TargetId, TargetKind, rules};
 use proptest::prelude::*;
-use reference::{ENOSPC, Entry, Id, Reference};
+use reference::{ENOSPC, Entry, Id, Policy, Reference};
+use std::collections::BTreeMap;
 use targets::{Node, mdt, ost};
 use wire::Codec;
 use wire::mgs::{TargetInfo, ldd};
@@ -32,8 +34,16 @@ enum What {
         instance: u32,
         moved: bool,
     },
+    /// It takes any index.
+    Any,
     /// The MGS loses power.
     PowerCut,
+    /// Somebody sets what happens to strangers.
+    Policy(Policy),
+    /// Somebody says yes or no to a target that is not registered.
+    Say(bool),
+    /// The lowest free index is reserved.
+    Reserve,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +53,8 @@ struct Event {
     index: u32,
     /// The store refuses the commit, if there is one.
     fails: bool,
+    /// What it is told, if it has to wait.
+    yes: bool,
 }
 
 fn events() -> impl Strategy<Value = Vec<Event>> {
@@ -53,11 +65,15 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         2 => Just(What::Writeconf),
         1 => Just(What::Replace),
         5 => (0_u32..4, any::<bool>()).prop_map(|(n, moved)| What::Ready { instance: n + 1, moved }),
+        1 => Just(What::Any),
         1 => Just(What::PowerCut),
+        1 => prop_oneof![Just(Policy::Open), Just(Policy::Approve), Just(Policy::Closed)].prop_map(What::Policy),
+        1 => any::<bool>().prop_map(What::Say),
+        1 => Just(What::Reserve),
     ];
-    let event = (what, prop::bool::weighted(0.4), 0_u32..3, prop::bool::weighted(0.1));
+    let event = (what, prop::bool::weighted(0.4), 0_u32..3, prop::bool::weighted(0.1), any::<bool>());
     prop::collection::vec(
-        event.prop_map(|(what, mdt, index, fails)| Event { what, mdt, index, fails }),
+        event.prop_map(|(what, mdt, index, fails, yes)| Event { what, mdt, index, fails, yes }),
         1..40,
     )
 }
@@ -77,7 +93,7 @@ fn node(id: Id, host: u8) -> Node {
 }
 
 /// Sends a registration while the store works, or refuses.
-fn send(mgs: &mut Mgs, node: &Node, fails: bool) -> (i32, u32) {
+fn send(mgs: &mut Mgs, node: &Node, fails: bool) -> u64 {
     let known = mgs.engine.exports().iter().find(|e| e.uuid == node.uuid).map(|e| e.cookie);
     let handle = known.unwrap_or_else(|| mgs.connect(node.nid, &node.uuid));
     let (body, buffers) = targets::request(node, handle);
@@ -92,9 +108,68 @@ fn send(mgs: &mut Mgs, node: &Node, fails: bool) -> (i32, u32) {
     } else {
         mgs.release();
     }
+    xid
+}
+
+/// Status and flags of the answer.
+fn answer(mgs: &Mgs, xid: u64) -> (i32, u32) {
     let message = mgs.reply(xid).unwrap().message();
     let info = TargetInfo::from_slice(&message.buffers[1], wire::Order::Little).unwrap();
     (message.body().unwrap().status, info.flags)
+}
+
+fn name(id: Id) -> String {
+    let kind = if id.0 == ldd::SV_TYPE_MDT { "MDT" } else { "OST" };
+    format!("testfs-{kind}{:04x}", id.1)
+}
+
+fn say(mgs: &mut Mgs, id: Id, yes: bool) -> Result<Option<u64>, Errno> {
+    let target = name(id);
+    let command = match yes {
+        true => registration::Command::Approve { target, from: Vec::new() },
+        false => registration::Command::Refuse { target },
+    };
+    mgs.order(Command::Registration(command)).map(|done| done.seq).map_err(|e| e.errno())
+}
+
+/// Somebody changes a rule, on both sides.
+fn rule(mgs: &mut Mgs, reference: &mut Reference, what: What, id: Id) {
+    match what {
+        What::Policy(to) => {
+            let policy = match to {
+                Policy::Open => rules::Policy::Open,
+                Policy::Approve => rules::Policy::Approve,
+                Policy::Closed => rules::Policy::Closed,
+            };
+            let done = mgs.order(Command::Fs(fs::Command::Policy { fs: "testfs".to_owned(), policy }));
+            if reference.version == 0 {
+                assert_eq!(done.unwrap_err().errno(), Errno::ENOENT);
+            } else {
+                assert_eq!(done.unwrap().seq.is_some(), reference.policy != to);
+                reference.policy = to;
+            }
+        }
+        What::Say(_) if reference.targets.contains_key(&id) => {
+            assert_eq!(say(mgs, id, true), Err(Errno::EEXIST));
+        }
+        What::Say(yes) => {
+            let news = reference.verdicts.insert(id, yes) != Some(yes);
+            assert_eq!(say(mgs, id, yes).unwrap().is_some(), news);
+        }
+        _ => {
+            let index = reference.free(id.0, true);
+            let reserve = reservation::Reserve {
+                fs: "testfs".to_owned(),
+                kind: if id.0 == ldd::SV_TYPE_MDT { TargetKind::Mdt } else { TargetKind::Ost },
+                count: 1,
+                expires: None,
+                by: String::new(),
+                nids: Vec::new(),
+            };
+            mgs.order(Command::Reservation(reservation::Command::Reserve(reserve))).unwrap();
+            reference.reserved.insert((id.0, index));
+        }
+    }
 }
 
 /// Does an event on both sides.
@@ -109,12 +184,24 @@ fn happens(mgs: &mut Mgs, reference: &mut Reference, event: Event) {
         What::Writeconf => node(false).writeconf(),
         What::Replace => node(false).with(|n| n.info.flags &= !ldd::VIRGIN),
         What::Ready { instance, moved } => node(moved).again().ready(instance),
+        What::Any => node(true).with(|n| n.info.flags |= ldd::NEED_INDEX),
         What::PowerCut => return *mgs = mgs.restarted(),
+        What::Policy(_) | What::Say(_) | What::Reserve => return rule(mgs, reference, event.what, id),
     };
     let host = node.nids[0].trim_start_matches("10.0.1.").trim_end_matches("@tcp").parse().unwrap();
     let mut after = reference.clone();
-    let expected = after.request(id, node.info.flags, host, node.info.instance);
-    let (status, flags) = send(mgs, &node, event.fails);
+    let mut expected = after.request(id, node.info.flags, host, node.info.instance);
+    let xid = send(mgs, &node, event.fails && !expected.waits);
+    if expected.waits {
+        assert!(mgs.reply(xid).is_none(), "{event:?}");
+        assert!(say(mgs, id, event.yes).unwrap().is_some());
+        after.verdicts.insert(id, event.yes);
+        expected = after.request(id, node.info.flags, host, node.info.instance);
+        assert!(!expected.waits);
+        *reference = after;
+        return assert_eq!(answer(mgs, xid), (expected.status, expected.flags), "{event:?}");
+    }
+    let (status, flags) = answer(mgs, xid);
     if event.fails && expected.writes {
         assert_eq!((status, flags & ldd::ERROR), (ENOSPC, ldd::ERROR), "{event:?}");
     } else {
@@ -124,11 +211,15 @@ fn happens(mgs: &mut Mgs, reference: &mut Reference, event: Event) {
 }
 
 fn same(mgs: &Mgs, reference: &Reference) {
-    let Some(fs) = mgs.engine.view().fs.get("testfs") else {
-        return assert_eq!(*reference, Reference::default());
-    };
     let id = |id: &TargetId| {
         (if id.kind == TargetKind::Mdt { ldd::SV_TYPE_MDT } else { ldd::SV_TYPE_OST }, id.index)
+    };
+    let rules = &mgs.engine.view().rules;
+    let verdicts: BTreeMap<Id, bool> = rules.verdicts.iter().map(|((_, t), v)| (id(t), v.approved)).collect();
+    assert_eq!(verdicts, reference.verdicts);
+    assert!(rules.reserved.keys().map(|(_, t)| id(t)).eq(reference.reserved.iter().copied()));
+    let Some(fs) = mgs.engine.view().fs.get("testfs") else {
+        return assert!(reference.version == 0 && reference.targets.is_empty() && reference.table.is_empty());
     };
     let address = |host: u8| vec![nid(&format!("10.0.1.{host}@tcp"))];
     let targets: Vec<_> = fs.targets.iter().map(|(t, v)| (id(t), v.nids.clone(), v.ready)).collect();
