@@ -19,6 +19,7 @@ pub mod etcd;
 pub mod key;
 pub mod large;
 pub mod memory;
+mod place;
 mod sealed;
 mod snapshot;
 pub mod sqlite;
@@ -26,5 +27,6 @@ mod txn;
 
 pub use contract::{Change, CommitOutcome, CommitRequest, Entry, Guard, Limits, RangeReply, Seq, Store};
 pub use error::StoreError;
+pub use place::Place;
 pub use snapshot::Snapshot;
 pub use txn::{ParseTxnIdError, TxnId};

@@ -1,6 +1,8 @@
 //! The etcd store keeps the contract, on a cluster of three: each call goes to another handle, as that of another
 //! daemon, and each handle to another member.
 
+#![allow(clippy::indexing_slicing)]
+
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -177,6 +177,10 @@ impl Member {
 impl Drop for Cluster {
     fn drop(&mut self) {
         self.members.iter().for_each(|member| member.stop(false));
+        // members that were killed, and not revived, have left their data
+        if let Some(dir) = self.members.first().and_then(|member| member.dir.parent()) {
+            let _ = std::fs::remove_dir_all(dir);
+        }
     }
 }
 

@@ -41,11 +41,11 @@ impl Drop for Bell {
 /// Reads where the store is (which rings), watches from there on, and begins anew when the watch ends.
 async fn ring_for_ever(cluster: Arc<Cluster>) {
     loop {
-        if let Ok((_, revision)) = cluster.seq_and_revision().await {
-            if let Ok(stream) = open(&cluster, revision.saturating_add(1)).await {
-                follow(&cluster, stream).await;
-                continue;
-            }
+        if let Ok((_, revision)) = cluster.seq_and_revision().await
+            && let Ok(stream) = open(&cluster, revision.saturating_add(1)).await
+        {
+            follow(&cluster, stream).await;
+            continue;
         }
         tokio::time::sleep(PAUSE).await;
     }

@@ -35,10 +35,10 @@ impl<S: Store> Large<S> {
                 _ => None,
             };
             before = Some(seen);
-            if let Some(chunks) = overlay {
-                if let Some(entries) = self.resolve(prefix, &found, chunks).await? {
-                    return Ok(RangeReply { entries, seq: found.seq });
-                }
+            if let Some(chunks) = overlay
+                && let Some(entries) = self.resolve(prefix, &found, chunks).await?
+            {
+                return Ok(RangeReply { entries, seq: found.seq });
             }
         }
     }

@@ -1,6 +1,6 @@
 //! A cluster in trouble: nothing acknowledged is lost, nothing is done twice, and all goes on by itself.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod full;
 mod late;
