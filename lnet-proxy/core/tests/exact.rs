@@ -346,6 +346,21 @@ fn features_of_a_large_nid() {
     }
 }
 
+/// What TCP never took is reported lost with its connection, and counted.
+#[test]
+fn counters_of_what_did_not_leave() {
+    let mut net = Net::new(config());
+    let conn = net.connect(client(), 5, ConnType::Control);
+    net.flows = false;
+    net.relay.clear();
+    net.frame(post(1, 5, false, b"x"));
+    net.frame(post(2, 4, false, b"x"));
+    net.input(Input::Closed { conn, error: None });
+    assert_eq!(dones(&net), [(2, PostStatus::Stale), (1, PostStatus::Unreachable)]);
+    let c = net.proxy.counters();
+    assert_eq!((c.posts, c.posts_unreachable, c.posts_stale), (2, 1, 1));
+}
+
 /// More than the daemon takes is dropped and counted, also when the daemon before it took more.
 #[test]
 fn what_is_too_long_for_this_daemon() {

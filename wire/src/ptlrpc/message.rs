@@ -167,6 +167,20 @@ mod tests {
     }
 
     #[test]
+    fn thirty_two_buffers_and_no_more() {
+        let m = Message { buffers: vec![Bytes::from_static(b"8 bytes."); 32], ..header() };
+        let bytes = m.to_bytes();
+        assert_eq!((bytes[0], bytes.len()), (32, 32 + 4 * 32 + 8 * 32));
+        assert_eq!(Message::decode(&bytes).as_ref(), Ok(&m));
+        let mut more = bytes.to_vec();
+        more[0] = 33;
+        more.extend([0; 100]);
+        assert!(Message::decode(&more.into()).is_err());
+        let more = Message { buffers: vec![Bytes::new(); 33], ..m };
+        assert_eq!(Message::decode(&more.to_bytes()).unwrap().buffers.len(), 32);
+    }
+
+    #[test]
     fn buffers_share_the_memory_of_the_message() {
         let bytes = Message { buffers: vec![Bytes::from_static(b"MGS\0")], ..header() }.to_bytes();
         let m = Message::decode(&bytes).unwrap();
