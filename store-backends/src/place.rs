@@ -44,8 +44,9 @@ impl Place {
             return Ok(Self::Etcd(Box::new(EtcdConfig::parse(text)?)));
         }
         let detail = "expected sqlite:DIR or etcd:https://host:2379,host:2379/mgsd/name".to_owned();
-        // Whatever it is, it may hold a password.
-        Err(StoreError::BadUrl { url: text.chars().take_while(|c| *c != '@').take(64).collect(), detail })
+        // whatever it is, it may hold a password in front of an @
+        let shown = text.rsplit_once('@').map_or(text, |(_, rest)| rest);
+        Err(StoreError::BadUrl { url: shown.chars().take(64).collect(), detail })
     }
 
     /// Opens it. The directory of an embedded store has to exist.
@@ -92,7 +93,7 @@ mod tests {
         }
         for text in ["", "sqlite:", "/var/lib/mgsd", "postgres://u:secret@h/x"] {
             let error = Place::parse(text).unwrap_err().to_string();
-            assert!(error.contains("sqlite:DIR") && !error.contains("secret@"), "{error}");
+            assert!(error.contains("sqlite:DIR") && !error.contains("secret"), "{error}");
         }
     }
 }

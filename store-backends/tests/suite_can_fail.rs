@@ -8,7 +8,9 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use store_backends::conformance::{Fresh, commits, concurrent, copies, model, ranges};
 use store_backends::memory::MemoryStore;
-use store_backends::{CommitOutcome, CommitRequest, RangeReply, Seq, Snapshot, Store, StoreError, TxnId};
+use store_backends::{
+    Change, CommitOutcome, CommitRequest, RangeReply, Seq, Snapshot, Store, StoreError, TxnId,
+};
 
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Bug {
@@ -23,6 +25,8 @@ enum Bug {
     UnsortedRange,
     TornRange,
     StaleBarrier,
+    AmendsAnywhere,
+    AmendmentCounts,
     CommitsSkipOne,
     CommitsIgnoreLimit,
     TxnNotFound,
@@ -90,6 +94,19 @@ impl Store for Faulty {
                 CommitOutcome::Conflict { at: base }
             }
             outcome => outcome,
+        }
+    }
+
+    async fn amend(&self, at: Seq, changes: Vec<Change>) -> Result<bool, StoreError> {
+        match self.bug {
+            Bug::AmendsAnywhere => self.inner.amend(self.inner.barrier().await?, changes).await,
+            Bug::AmendmentCounts if at > 0 => {
+                let txn = TxnId(u128::MAX);
+                let record = format!(r#"{{"txn":"{txn}"}}"#).into_bytes();
+                let request = CommitRequest { txn, base: at, guards: vec![], changes, record };
+                Ok(matches!(self.inner.commit(request).await, CommitOutcome::Committed(_)))
+            }
+            _ => self.inner.amend(at, changes).await,
         }
     }
 
@@ -177,6 +194,8 @@ catches! {
     torn_range: TornRange by concurrent::commits_are_atomic_for_readers;
     stale_barrier: StaleBarrier by commits::sequence_is_dense;
     stale_barrier_among_writers: StaleBarrier by concurrent::concurrent_writers_are_linearizable;
+    amends_anywhere: AmendsAnywhere by commits::an_amendment_is_beside_the_sequence;
+    amendment_counts: AmendmentCounts by commits::an_amendment_is_beside_the_sequence;
     commits_skip_one: CommitsSkipOne by commits::commits_are_read_from_anywhere;
     commits_skip_one_for_a_follower: CommitsSkipOne by concurrent::wait_never_misses;
     commits_ignore_limit: CommitsIgnoreLimit by commits::commits_are_read_from_anywhere;

@@ -1,6 +1,6 @@
 //! A large plan is all or nothing, wherever its writer dies or stalls: on memory, SQLite and etcd.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 mod interrupted;
 
