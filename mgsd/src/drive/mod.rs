@@ -90,6 +90,7 @@ pub struct Driver {
     daemon: String,
     created: watch::Sender<Option<String>>,
     observer: observe::Observer,
+    repeats: trace::Repeats,
     orders: HashMap<Ticket, oneshot::Sender<Result<Box<Done>, mgs_core::Error>>>,
     tickets: u64,
     follower: follow::Follower,
@@ -131,6 +132,7 @@ pub async fn start(
         daemon,
         created: made,
         observer: observe::Observer::default(),
+        repeats: trace::Repeats::default(),
         orders: HashMap::new(),
         tickets: 0,
         follower,
@@ -334,7 +336,9 @@ impl Driver {
         self.follower.applied(self.engine.view().seq);
         self.links.step(self.engine.is_idle());
         while let Some(event) = self.engine.poll_event() {
-            trace::event(&event);
+            if self.repeats.is_news(&event, self.start.elapsed()) {
+                trace::event(&event);
+            }
             self.observer.event(event);
         }
         if self.created.borrow().is_none()

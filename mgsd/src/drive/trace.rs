@@ -1,6 +1,33 @@
 //! Log lines of the engine's events: fields, not sentences.
 
 use mgs_core::engine::Event;
+use std::collections::HashMap;
+use std::time::Duration;
+use wire::Nid;
+
+/// A node that asks in vain asks again and again: one line a minute for each flavor that it tries. Counters count all.
+#[derive(Debug, Default)]
+pub(super) struct Repeats(HashMap<(Nid, u32), Duration>);
+
+const PAUSE: Duration = Duration::from_secs(60);
+/// Remembered; more begin anew.
+const MOST: usize = 1024;
+
+impl Repeats {
+    /// The event is worth a line. `now`: time since any start.
+    pub(super) fn is_news(&mut self, event: &Event, now: Duration) -> bool {
+        let Event::Flavor { nid, flavor } = event else { return true };
+        let said = self.0.get(&(*nid, *flavor));
+        if said.is_some_and(|said| now < *said + PAUSE) {
+            return false;
+        }
+        if self.0.len() >= MOST {
+            self.0.clear();
+        }
+        self.0.insert((*nid, *flavor), now);
+        true
+    }
+}
 
 fn version(v: u32) -> String {
     format!("{}.{}.{}", v >> 24, (v >> 16) & 0xff, (v >> 8) & 0xff)
@@ -50,5 +77,20 @@ pub(super) fn event(event: &Event) {
             tracing::warn!(%nid, log, "must be remounted: it has executed records that the restore took away");
         }
         Event::Bug { what } => tracing::error!(what, "bug"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_flavor_is_named_once_a_minute_for_each_node() {
+        let mut repeats = Repeats::default();
+        let event = |n: u8, flavor| Event::Flavor { nid: format!("10.0.0.{n}@tcp").parse().unwrap(), flavor };
+        let mut lines = |n, flavor, second| repeats.is_news(&event(n, flavor), Duration::from_secs(second));
+        assert_eq!([0, 1, 59, 60, 61].map(|s| lines(1, 0x21001, s)), [true, false, false, true, false]);
+        assert!(lines(1, 0x62012, 61) && lines(2, 0x21001, 61));
     }
 }

@@ -128,8 +128,9 @@ async fn visit((mgs, to): (Nid, SocketAddr), number: u64) -> std::io::Result<()>
             let own = Nid::tcp(Ipv4Addr::new(10, 9, a, b).into(), 0);
             stream.write_all(&request).await?;
             stream.write_all(&hello(own, mgs, number).to_bytes(Order::Little)).await?;
-            stream.read(&mut [0; 256]).await?;
-            stream.write_all(&nonsense(own, mgs)).await?;
+            if stream.read(&mut [0; 256]).await? > 0 {
+                stream.write_all(&nonsense(own, mgs)).await?;
+            }
         }
     }
     Ok(())
