@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use tunables::{Assignment, Catalogue, Judge, Syntax, TargetId, TargetKind, Topology};
 
 const SIZES: [u16; 5] = [1, 10, 100, 1_000, 10_000];
-const BLOCKS: usize = 40;
-const ROUNDS: u32 = 40;
+const BLOCKS: usize = 300;
+const ROUNDS: u32 = 8;
 const FLAT: f64 = 1.3;
 
 /// Each names what exists in all topologies, or a class.

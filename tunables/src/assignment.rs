@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
+use crate::device::TargetId;
+use crate::prefix::{Needs, prefix};
+
 /// Longest assignment (`tunables/README.md` section 2).
 pub const MAX_ASSIGNMENT: usize = 4096;
 
@@ -82,6 +85,20 @@ impl Assignment {
         Assignment { syntax, text: text.into() }
     }
 
+    /// A parameter that arrives inside a registration (`mkfs.lustre --param`): the same names as conf_param without the
+    /// device, which is the target or, where the prefix needs one, its file system.
+    ///
+    /// `mgsnode=`, `network=` and `failover.mode=` are part of the target itself and no settings: they do not belong here.
+    /// While the target is not in the topology yet, judge with [`crate::Policy::unregistered_targets`].
+    pub fn of_registration(fs: &str, target: TargetId, param: &str) -> Self {
+        let needs = param.split('.').next().and_then(prefix).map(|p| p.needs);
+        let device = match needs {
+            Some(Needs::FileSystem | Needs::Any) => fs.to_owned(),
+            _ => format!("{fs}-{target}"),
+        };
+        Assignment::new(Syntax::ConfParam, format!("{device}.{param}"))
+    }
+
     /// What stands before the first `=`.
     pub fn name(&self) -> &str {
         self.text.split_once('=').map_or(&self.text, |(name, _)| name)
@@ -142,6 +159,16 @@ pub fn parse_list(text: &[u8]) -> impl Iterator<Item = (usize, Result<Assignment
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn registrations_name_the_device_that_fits() {
+        let text = |param| Assignment::of_registration("fs", TargetId::parse("OST0001").unwrap(), param).text;
+        assert_eq!(text("ost.brw_size=4"), "fs-OST0001.ost.brw_size=4");
+        assert_eq!(text("sys.timeout=20"), "fs.sys.timeout=20");
+        assert_eq!(text("llite.fast_read=1"), "fs.llite.fast_read=1");
+        assert_eq!(text("failover.node=10.0.0.1@tcp"), "fs-OST0001.failover.node=10.0.0.1@tcp");
+        assert_eq!(text("nosuch"), "fs-OST0001.nosuch");
+    }
 
     #[test]
     fn lists() {

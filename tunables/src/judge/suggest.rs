@@ -11,19 +11,28 @@ fn distance(a: &str, b: &str, most: usize) -> Option<usize> {
         return None;
     }
     let (a, b) = (a.as_bytes(), b.as_bytes());
-    let at = |row: &[usize], n: usize| row.get(n).copied().unwrap_or(usize::MAX / 2);
-    let mut before: Vec<usize> = Vec::new();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
+    let at = |row: &[usize; LONGEST + 1], n: usize| row.get(n).copied().unwrap_or(usize::MAX / 2);
+    let mut before = [usize::MAX / 2; LONGEST + 1];
+    let mut row = [0; LONGEST + 1];
+    row.iter_mut().enumerate().for_each(|(n, cell)| *cell = n);
     for (i, x) in a.iter().enumerate() {
-        let mut next = vec![i + 1];
-        for (j, y) in b.iter().enumerate() {
+        let mut next = [usize::MAX / 2; LONGEST + 1];
+        let (mut left, mut least) = (i + 1, i + 1);
+        if let Some(first) = next.first_mut() {
+            *first = left;
+        }
+        for (j, (y, cell)) in b.iter().zip(next.iter_mut().skip(1)).enumerate() {
             let same = x.eq_ignore_ascii_case(y);
-            let mut best = (at(&row, j) + usize::from(!same)).min(at(&row, j + 1) + 1).min(at(&next, j) + 1);
+            let mut best = (at(&row, j) + usize::from(!same)).min(at(&row, j + 1) + 1).min(left + 1);
             let swapped = i > 0 && j > 0 && a.get(i - 1) == Some(y) && b.get(j - 1) == Some(x);
             if swapped {
                 best = best.min(at(&before, j - 1) + 1);
             }
-            next.push(best);
+            *cell = best;
+            (left, least) = (best, least.min(best));
+        }
+        if least > most {
+            return None;
         }
         before = std::mem::replace(&mut row, next);
     }
