@@ -138,8 +138,11 @@ impl Reference {
 
     /// The lowest index that is free; for a target to come, it must not be one that comes back.
     pub fn free(&self, kind: u32, to_come: bool) -> u32 {
-        let taken = |id: &Id| self.targets.contains_key(id) || self.reserved.contains(id);
-        (0..).find(|n| !taken(&(kind, *n)) && !(to_come && self.returning.contains(&(kind, *n)))).unwrap_or(0)
+        let taken = |id: &Id| {
+            let returns = to_come && self.returning.contains(id);
+            returns || self.targets.contains_key(id) || self.reserved.contains(id)
+        };
+        (0..).find(|n| !taken(&(kind, *n))).unwrap_or(0)
     }
 
     fn ready(&mut self, id: Id, host: u8, instance: u32, flags: u32) -> Option<Verdict> {
