@@ -346,6 +346,19 @@ fn features_of_a_large_nid() {
     }
 }
 
+/// We are no router.
+#[test]
+fn messages_for_another_network_are_counted() {
+    let mut net = Net::new(config());
+    let conn = net.connect(client(), 5, ConnType::Control);
+    // tcp1 where tcp was: low byte of the network number in a little-endian NID.
+    let mut foreign = message(client(), put(26, 1), b"x");
+    foreign[24 + 4] = 1;
+    net.bytes(conn, &foreign);
+    let c = net.proxy.counters();
+    assert_eq!((c.dropped_foreign, c.delivered, net.is_closed(conn)), (1, 0, false));
+}
+
 /// What TCP never took is reported lost with its connection, and counted.
 #[test]
 fn counters_of_what_did_not_leave() {
