@@ -21,5 +21,5 @@ fuzz: ## fuzz one decoder or core: TARGET=name SECONDS=60; without TARGET the na
 mutants: ## which changes of the code no test notices: CRATE="wire lnet-core"; hours
 	@scripts/mutants "$(CRATE)"
 
-soak: ## the long versions of tests: KILLS=200 SECONDS=600 (of fuzzing)
+soak: ## the long versions of tests: KILLS=1000 SECONDS=600 (of fuzzing)
 	@scripts/soak "$(KILLS)" "$(SECONDS)"

@@ -1,7 +1,7 @@
 //! `kill -9` at random moments of a registration storm: nothing acknowledged is lost, nothing is half written, and no
 //! target finds its own index "in use".
 //!
-//! `KILLS` sets how often (20; `make soak` says 200), `SEED` repeats a run.
+//! `KILLS` sets how often (20; `make soak` says 1,000), `SEED` repeats a run.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use lustre_peer::host::{HostConfig, PeerError, PeerHost};

@@ -107,11 +107,6 @@ impl Disk {
         self.word(4)
     }
 
-    /// Writes seen so far.
-    pub(crate) fn writes(&self) -> u64 {
-        self.word(5)
-    }
-
     /// Syncs seen so far.
     pub(crate) fn syncs(&self) -> u64 {
         self.word(6)

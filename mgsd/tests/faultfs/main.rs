@@ -12,6 +12,8 @@ use lustre_peer::host::PeerError;
 use lustre_peer::node::{TargetKind, TargetOptions, TargetState};
 use site::{FS, Site, Start, copy_of, mount, verdict};
 use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio::task::JoinSet;
 
 fn env(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().map_or(default, |v| v.parse().expect(name))
@@ -232,6 +234,39 @@ async fn a_disk_that_takes_no_writes() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disk_that_takes_no_syncs() {
     trouble(Fault::SyncEio, -5).await;
+}
+
+/// 64 server nodes register one target after the other, on a disk whose sync takes as long as a hard disk's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sixty_four_writers_share_a_sync() {
+    const WRITERS: u8 = 64;
+    const EACH: u32 = 4;
+    let mut site = Site::new(seed());
+    site.start().await;
+    let first = site.node(100).await;
+    mount(&first, TargetOptions::new(FS, TargetKind::Mdt, 0)).await;
+    let mut nodes = Vec::new();
+    for number in 0..WRITERS {
+        let node = site.node(number).await;
+        node.register(ost(u32::from(number))).await.unwrap();
+        nodes.push(node);
+    }
+    site.disk.slow(Duration::from_millis(30));
+    let syncs = site.disk.syncs();
+    let mut writers = JoinSet::new();
+    for (node, number) in nodes.into_iter().zip(0..) {
+        writers.spawn(async move {
+            for n in 1..=EACH {
+                node.register(ost(n * u32::from(WRITERS) + number)).await.unwrap();
+            }
+            node
+        });
+    }
+    writers.join_all().await;
+    let syncs = site.disk.syncs() - syncs;
+    let changes = u64::from(WRITERS) * u64::from(EACH);
+    eprintln!("{changes} acknowledged changes took {syncs} syncs");
+    assert!(syncs * 16 <= changes, "{changes} acknowledged changes took {syncs} syncs");
 }
 
 fn assert_clear(why: &str) {

@@ -9,6 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use store_backends::Store;
 use store_backends::sqlite::SqliteStore;
@@ -39,8 +40,6 @@ impl Random {
 pub(crate) struct Promises {
     pub(crate) registered: BTreeSet<String>,
     pub(crate) ready: BTreeSet<String>,
-    /// Each READY and each registration.
-    pub(crate) changes: u64,
     broken: Vec<String>,
 }
 
@@ -66,10 +65,12 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) fn new(seed: u64) -> Self {
-        let mut random = Random(seed);
         // below the ports that the system gives to connections: nobody takes it while the daemon is down
-        let mut port = || u16::try_from(20_000 + random.below(10_000)).unwrap();
-        let port = (0..100).map(|_| port()).find(|p| TcpListener::bind(("127.0.0.1", *p)).is_ok()).unwrap();
+        static NEXT: AtomicU16 = AtomicU16::new(0);
+        let start = 20_000 + u16::try_from(std::process::id() % 9_000).unwrap();
+        let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+        let port = (0..1000).map(|_| start + NEXT.fetch_add(1, Ordering::Relaxed)).find(free).unwrap();
+        let random = Random(seed);
         Self { disk: Disk::new(), promises: Shared::default(), port, child: None, random, kills: 0 }
     }
 
@@ -182,11 +183,9 @@ impl Site {
                 let mut promises = promises.lock().unwrap();
                 match event {
                     Ok(Event::Registered { target, .. }) => {
-                        promises.changes += 1;
                         promises.registered.insert(target);
                     }
                     Ok(Event::Ready { target, .. }) => {
-                        promises.changes += 1;
                         promises.ready.insert(target);
                     }
                     Ok(Event::Violation(what)) => promises.broken.push(format!("{what:?}")),

@@ -81,7 +81,11 @@ pub(crate) async fn start(data: &Path) -> (Arc<Meter>, SocketAddr) {
             kind: "sqlite".to_owned(),
             location: data.display().to_string(),
             format: 1,
+            trouble: None,
+            checked: None,
+            damage: Vec::new(),
         },
+        checked: tokio::sync::watch::channel(mgsd::store_check::Checked::default()).1,
         started: 0,
     };
     let engine = mgs_core::engine::Config::default();

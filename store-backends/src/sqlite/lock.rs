@@ -16,7 +16,7 @@ const LOCK_FILE: &str = "mgs.lock";
 /// closing a second handle of the database file would drop them.
 #[derive(Debug)]
 pub(super) struct DirLock {
-    _file: File,
+    file: File,
 }
 
 impl DirLock {
@@ -43,6 +43,14 @@ impl DirLock {
             .and_then(|()| file.rewind())
             .and_then(|()| writeln!(file, "{}", std::process::id()));
         note.map_err(io_failed(&path, "write the lock file"))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for DirLock {
+    fn drop(&mut self) {
+        // A child that is just being started still has a copy of the handle: closing ours would not free the lock.
+        // Where this fails, the lock goes with the last copy.
+        drop(self.file.unlock());
     }
 }

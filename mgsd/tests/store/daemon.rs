@@ -1,0 +1,194 @@
+//! One real mgsd, and what nodes around it have read.
+
+use lustre_peer::host::{HostConfig, PeerHost};
+use lustre_peer::node::{Event, Violation};
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::Notify;
+use tokio::sync::broadcast::error::RecvError;
+use wire::Nid;
+
+pub(crate) struct Daemon {
+    pub(crate) dir: tempfile::TempDir,
+    port: u16,
+    child: Option<Child>,
+}
+
+/// Runs `mgsd` with these words; what it printed, on both streams.
+pub(crate) async fn mgsd(words: &[&str]) -> Result<String, String> {
+    let output = Command::new(env!("CARGO_BIN_EXE_mgsd")).args(words).output().await.unwrap();
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    if output.status.success() { Ok(text) } else { Err(text) }
+}
+
+impl Daemon {
+    pub(crate) async fn new() -> Self {
+        // below the ports that the system gives to connections: nobody takes it while the daemon is down
+        static NEXT: AtomicU16 = AtomicU16::new(0);
+        let start = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
+        let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+        let port = (0..100).map(|_| start + NEXT.fetch_add(1, Ordering::Relaxed)).find(free).unwrap();
+        let mut daemon = Self { dir: tempfile::tempdir().unwrap(), port, child: None };
+        daemon.start().await;
+        daemon
+    }
+
+    pub(crate) fn data(&self) -> &str {
+        self.dir.path().to_str().unwrap()
+    }
+
+    pub(crate) async fn start(&mut self) {
+        let config = self.dir.path().join("mgsd.toml");
+        if !config.exists() {
+            std::fs::write(&config, "check_interval = 1\n").unwrap();
+        }
+        let mut child = Command::new(env!("CARGO_BIN_EXE_mgsd"))
+            .kill_on_drop(true)
+            .env("RUST_LOG", "error")
+            .args(["--data", self.data(), "--nid", "127.0.0.1@tcp", "--port", &self.port.to_string()])
+            .arg("--config")
+            .arg(&config)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = lines.next_line().await.unwrap().expect("mgsd ended at its start");
+        assert!(first.contains("serves MGS"), "{first}");
+        tokio::spawn(async move { while lines.next_line().await.is_ok_and(|l| l.is_some()) {} });
+        self.child = Some(child);
+    }
+
+    pub(crate) async fn kill(&mut self) {
+        self.child.take().unwrap().kill().await.unwrap();
+    }
+
+    pub(crate) async fn api(&self) -> mgs_api::Client {
+        let address = format!("unix:{}", self.dir.path().join("api.sock").display());
+        mgs_api::Client::connect(&address).await.unwrap()
+    }
+
+    pub(crate) async fn node(&self, number: u8, speed: u32) -> Node {
+        let nid = Nid::tcp(Ipv4Addr::new(10, 9, 2, number).into(), 0);
+        let mgs = SocketAddr::from(([127, 0, 0, 1], self.port));
+        let mut config = HostConfig::new(nid, vec!["127.0.0.1@tcp".parse().unwrap()]).with_mgs_addr(mgs);
+        config.speed = speed;
+        let host = PeerHost::start(config).await.unwrap();
+        let mut events = host.events();
+        let read = Arc::<Seen>::default();
+        let seen = Arc::clone(&read);
+        tokio::spawn(async move {
+            loop {
+                match events.recv().await {
+                    Ok(event) => seen.take(event),
+                    Err(RecvError::Lagged(n)) => seen.take(Event::Violation(Violation::Stream {
+                        what: format!("{n} events were missed"),
+                    })),
+                    Err(RecvError::Closed) => return,
+                }
+            }
+        });
+        Node { host, seen: read }
+    }
+}
+
+/// What a node has read so far.
+#[derive(Default)]
+pub(crate) struct Seen {
+    state: Mutex<State>,
+    bell: Notify,
+}
+
+#[derive(Default, Clone)]
+pub(crate) struct State {
+    /// By log: the last index.
+    pub(crate) logs: BTreeMap<String, u32>,
+    /// By table: the version.
+    pub(crate) tables: BTreeMap<String, u64>,
+    /// By mount: the OSTs that it knows.
+    pub(crate) osts: BTreeMap<String, Vec<u32>>,
+    pub(crate) evictions: usize,
+    pub(crate) violations: Vec<String>,
+}
+
+impl Seen {
+    fn take(&self, event: Event) {
+        let mut state = self.state.lock().unwrap();
+        match event {
+            Event::LogRead { log, last, .. } => {
+                let known = state.logs.entry(log).or_default();
+                *known = last.max(*known);
+            }
+            Event::TableRead { table, version: Some(version), .. } => {
+                state.tables.insert(table, version);
+            }
+            Event::Mounted { name, config } | Event::Reconfigured { name, config } => {
+                state.osts.insert(name, config.osts.keys().map(|(_, index)| *index).collect());
+            }
+            Event::Connected { evicted: true, .. } => state.evictions += 1,
+            Event::Violation(what) => state.violations.push(format!("{what:?}")),
+            _ => {}
+        }
+        drop(state);
+        self.bell.notify_waiters();
+    }
+}
+
+pub(crate) struct Node {
+    pub(crate) host: PeerHost,
+    seen: Arc<Seen>,
+}
+
+impl Node {
+    pub(crate) fn nid(&self) -> String {
+        self.host.nid().to_string()
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.seen.state.lock().unwrap().clone()
+    }
+
+    /// Waits until what the node has read is `enough`.
+    pub(crate) async fn until(&self, what: &str, enough: impl Fn(&State) -> bool) {
+        let waiting = async {
+            loop {
+                let bell = self.seen.bell.notified();
+                if enough(&self.state()) {
+                    return;
+                }
+                bell.await;
+            }
+        };
+        // a node that hears nothing shall fail its test, not stop the run
+        let heard = tokio::time::timeout(std::time::Duration::from_secs(100), waiting).await;
+        let state = self.state();
+        assert!(
+            heard.is_ok(),
+            "{} never: {what}; {:?} {:?} {:?}",
+            self.nid(),
+            state.logs,
+            state.osts,
+            state.violations
+        );
+    }
+
+    pub(crate) async fn until_it_knows(&self, mount: &str, ost: u32) {
+        self.until("a new OST", |s| s.osts.get(mount).is_some_and(|o| o.contains(&ost))).await;
+    }
+}
+
+/// Everything of a directory that a database is.
+pub(crate) fn copy_of(dir: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["mgs.db", "mgs.db-wal"] {
+        if dir.join(name).exists() {
+            std::fs::copy(dir.join(name), copy.path().join(name)).unwrap();
+        }
+    }
+    copy
+}

@@ -1,0 +1,6 @@
+//! The store of a real mgsd: damage is named, backups are whole, a restore deafens nobody.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod daemon;
+mod damage;
+mod restore;
