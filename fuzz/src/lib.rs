@@ -21,6 +21,7 @@ pub mod proxy;
 pub mod relay;
 pub mod rpc;
 pub mod socklnd;
+pub mod tunables;
 
 /// A target.
 pub type Target = fn(&[u8]);
@@ -45,6 +46,7 @@ targets! {
     model: core_segment core_key core_view core_params;
     engine: engine_frames engine_ops;
     proxy: proxy_stream proxy_events;
+    tunables: param_list param_topology;
 }
 
 /// A target by its name.

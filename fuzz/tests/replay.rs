@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 /// Changed copies of all seeds of a target. Those that run a whole core are slower by far.
 const COPIES: usize = 3000;
 const COPIES_OF_CORES: usize = 400;
-const CORES: [&str; 6] =
-    ["engine_frames", "engine_ops", "proxy_stream", "proxy_events", "llog_file", "core_view"];
+const CORES: [&str; 7] =
+    ["engine_frames", "engine_ops", "proxy_stream", "proxy_events", "llog_file", "core_view", "param_list"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -73,6 +73,10 @@ fn codecs() {
 #[test]
 fn logs_and_views() {
     replay(|name| ["llog_file", "core_view"].contains(&name));
+}
+#[test]
+fn parameters() {
+    replay(|name| name == "param_list");
 }
 #[test]
 fn engine() {

@@ -5,6 +5,7 @@
 mod core;
 mod logs;
 mod traffic;
+mod tunables;
 mod wire_seeds;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,6 +51,7 @@ fn main() {
     wire_seeds::fill(&mut corpus, &heard);
     logs::fill(&mut corpus);
     core::fill(&mut corpus, &heard);
+    tunables::fill(&mut corpus);
 
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     for (target, _) in fuzz_targets::TARGETS {
