@@ -19,19 +19,19 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// A connection with its tasks; dropping it closes the socket.
 #[derive(Debug)]
 pub(crate) struct Connection {
+    id: ConnId,
     stream: Arc<TcpStream>,
-    writes: Option<mpsc::UnboundedSender<Bytes>>,
+    reports: mpsc::Sender<Report>,
     reader: AbortHandle,
-    writer: AbortHandle,
+    /// From the first write on: most of those who come to do harm are never answered.
+    writer: Option<(mpsc::UnboundedSender<Bytes>, AbortHandle)>,
 }
 
 impl Connection {
     pub(crate) fn start(id: ConnId, stream: TcpStream, reports: &mpsc::Sender<Report>) -> Self {
         let stream = Arc::new(stream);
-        let (writes, queue) = mpsc::unbounded_channel();
         let reader = tokio::spawn(read(id, Arc::clone(&stream), reports.clone())).abort_handle();
-        let writer = tokio::spawn(write(id, Arc::clone(&stream), queue, reports.clone())).abort_handle();
-        Self { stream, writes: Some(writes), reader, writer }
+        Self { id, stream, reports: reports.clone(), reader, writer: None }
     }
 
     /// The address that it came by has moved away: the system must forget it at once, too. A connection that waits there
@@ -43,19 +43,23 @@ impl Connection {
         }
     }
 
-    pub(crate) fn write(&self, bytes: Bytes) {
-        if let Some(writes) = &self.writes {
-            let _ = writes.send(bytes); // a writer that is gone has reported why
-        }
+    pub(crate) fn write(&mut self, bytes: Bytes) {
+        let (writes, _) = self.writer.get_or_insert_with(|| {
+            let (writes, queue) = mpsc::unbounded_channel();
+            let writer = write(self.id, Arc::clone(&self.stream), queue, self.reports.clone());
+            (writes, tokio::spawn(writer).abort_handle())
+        });
+        let _ = writes.send(bytes); // a writer that is gone has reported why
     }
 
     /// Closes after what was given to `write` is out.
     pub(crate) fn drain(mut self) {
         self.reader.abort();
-        self.writes = None; // the writer ends by itself
+        // Without its queue the writer ends by itself.
+        let Some((_, writer)) = self.writer.take() else { return };
         tokio::spawn(async move {
             tokio::time::sleep(DRAIN).await;
-            drop(self);
+            writer.abort();
         });
     }
 }
@@ -63,7 +67,9 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.reader.abort();
-        self.writer.abort();
+        if let Some((_, writer)) = &self.writer {
+            writer.abort();
+        }
     }
 }
 

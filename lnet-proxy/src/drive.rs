@@ -5,6 +5,7 @@ use crate::link::{self, FrameLink};
 use crate::listen::{self, BindError};
 use crate::log::Log;
 use lnet_core::{ConnId, Counters, Input, Output, Proxy};
+use socket2::SockRef;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,6 +18,8 @@ use wire::relay::Frame;
 
 /// Reports that wait for the core; readers stop when it is full.
 const REPORTS: usize = 256;
+/// Reports between two looks at deadlines.
+const BATCH: usize = 32;
 const RECONNECT_MIN: Duration = Duration::from_millis(100);
 /// Shorter than the patience of the core: a restart of the daemon must not close the listener.
 const RECONNECT_MAX: Duration = Duration::from_secs(1);
@@ -159,13 +162,19 @@ struct Driver {
 impl Driver {
     async fn run(mut self, mut inbox: mpsc::Receiver<Report>, mut stopped: oneshot::Receiver<()>) {
         self.handle(Input::Tick); // patience with the daemon begins
+        let mut batch = Vec::with_capacity(BATCH);
         loop {
             let deadline = self.proxy.poll_timeout().map(|at| self.start + at);
             tokio::select! {
-                report = inbox.recv() => match report {
-                    Some(Report::NoDaemon) | None => break,
-                    Some(report) => self.take(report),
-                },
+                count = inbox.recv_many(&mut batch, BATCH) => {
+                    if count == 0 || batch.iter().any(|report| matches!(report, Report::NoDaemon)) {
+                        break;
+                    }
+                    for report in batch.drain(..) {
+                        self.take(report);
+                        self.execute();
+                    }
+                }
                 () = wait_until(deadline) => self.handle(Input::Tick),
                 _ = &mut stopped => break,
             }
@@ -194,24 +203,18 @@ impl Driver {
                 }
                 self.handle(input);
             }
-            Report::Accepted(stream, remote) => {
-                if let Err(error) = listen::set_options(&stream) {
-                    tracing::debug!(%remote, %error, "connection lost before it began");
-                    return;
+            Report::Accepted(stream, remote) => match self.proxy.accept(remote, self.start.elapsed()) {
+                Ok(id) => {
+                    self.connections.insert(id, Connection::start(id, stream, &self.reports));
                 }
-                match self.proxy.accept(remote, self.start.elapsed()) {
-                    Ok(id) => {
-                        self.connections.insert(id, Connection::start(id, stream, &self.reports));
-                    }
-                    Err(error) => self.log.refused(remote, &error, self.start.elapsed()),
-                }
-            }
+                Err(error) => self.log.refused(remote, &error, self.start.elapsed()),
+            },
             Report::Dialled(id, result) => {
                 if self.dials.remove(&id).is_none() {
                     return; // given up meanwhile
                 }
                 let ready = result.and_then(|stream| {
-                    listen::set_options(&stream)?;
+                    listen::set_options(SockRef::from(&stream))?;
                     Ok((stream.local_addr()?, stream.peer_addr()?, stream))
                 });
                 let result = match ready {
@@ -243,7 +246,7 @@ impl Driver {
         while let Some(output) = self.proxy.poll_output() {
             match output {
                 Output::Write { conn, bytes } => {
-                    if let Some(connection) = self.connections.get(&conn) {
+                    if let Some(connection) = self.connections.get_mut(&conn) {
                         connection.write(bytes);
                     }
                 }

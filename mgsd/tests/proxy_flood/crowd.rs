@@ -124,8 +124,7 @@ async fn visit((mgs, to): (Nid, SocketAddr), number: u64) -> std::io::Result<()>
             while stream.read(&mut [0; 64]).await? > 0 {}
         }
         _ => {
-            let [.., a, b] = (number / 4).to_be_bytes();
-            let own = Nid::tcp(Ipv4Addr::new(10, 9, a, b).into(), 0);
+            let own = Nid::tcp(Ipv4Addr::new(10, 9, 0, (number / 4 % 16) as u8).into(), 0);
             stream.write_all(&request).await?;
             stream.write_all(&hello(own, mgs, number).to_bytes(Order::Little)).await?;
             if stream.read(&mut [0; 256]).await? > 0 {
