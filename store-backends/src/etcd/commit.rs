@@ -132,6 +132,8 @@ impl Cluster {
             return Ok(Ok(Tried::Done(revision)));
         }
         let at = self.shape.at_in(&response, 0)?;
+        // a cluster restored from a backup has gone back to older revisions
+        self.forget();
         self.saw(at);
         Ok(Ok(Tried::Not(at)))
     }

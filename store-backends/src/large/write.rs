@@ -85,9 +85,10 @@ impl<S: Store> Large<S> {
         };
         let chunks = Chunk::cut(changes.into_iter().map(short).collect());
 
-        let intent = (intent_key(txn), json(&Intent { base }));
+        let intent = intent_key(txn);
         let stage = chunks.iter().enumerate().map(|(i, chunk)| (chunk_key(txn, i), chunk.encode()));
-        let prepared = std::iter::once(intent.clone()).chain(splitter.puts).chain(stage);
+        let claim = std::iter::once((intent.clone(), json(&Intent { base })));
+        let prepared = claim.chain(splitter.puts).chain(stage);
         let puts = prepared.map(|(key, value)| Change::Put(key, value));
         if !self.amend_all(base, puts).await? {
             return Ok(CommitOutcome::Conflict { at: self.inner.barrier().await? });
@@ -96,11 +97,12 @@ impl<S: Store> Large<S> {
         let naming = CommitRequest {
             txn,
             base,
-            guards: vec![Guard::Equals(intent.0.clone(), intent.1), Guard::Absent(NOW.to_owned())],
+            // `base` says it all: since `finish` nothing can be staged there, and our intent is alive
+            guards: Vec::new(),
             changes: vec![
                 Change::Put(NOW.to_owned(), json(&now)),
                 Change::Put(LAST.to_owned(), next.to_string().into_bytes()),
-                Change::Delete(intent.0),
+                Change::Delete(intent),
             ],
             record,
         };
