@@ -153,6 +153,15 @@ pub trait Store: Send + Sync + 'static {
     /// ([`StoreError::NotEmpty`]); a contradictory snapshot is [`StoreError::BadSnapshot`].
     async fn restore(&self, s: Snapshot) -> Result<(), StoreError>;
 
+    /// What an operator should know now, one line each, before it becomes trouble. Asks the backend: not for every
+    /// request.
+    ///
+    /// # Errors
+    /// Those of the backend, when it cannot be asked.
+    async fn warnings(&self) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
+
     /// For people: which backend and where, e.g. `sqlite /var/lib/mgsd/mgs.db`.
     fn describe(&self) -> String;
 
@@ -180,6 +189,12 @@ impl<S: Store + ?Sized> Store for std::sync::Arc<S> {
     async fn commits(&self, after: Seq, limit: usize) -> Result<Vec<(Seq, Vec<u8>)>, StoreError> {
         (**self).commits(after, limit).await
     }
+    async fn read(&self, keys: &[String]) -> Result<RangeReply, StoreError> {
+        (**self).read(keys).await
+    }
+    fn is_shared(&self) -> bool {
+        (**self).is_shared()
+    }
     async fn find_txn(&self, txn: TxnId, after: Seq) -> Result<Option<Seq>, StoreError> {
         (**self).find_txn(txn, after).await
     }
@@ -191,6 +206,9 @@ impl<S: Store + ?Sized> Store for std::sync::Arc<S> {
     }
     async fn restore(&self, s: Snapshot) -> Result<(), StoreError> {
         (**self).restore(s).await
+    }
+    async fn warnings(&self) -> Result<Vec<String>, StoreError> {
+        (**self).warnings().await
     }
     fn describe(&self) -> String {
         (**self).describe()
