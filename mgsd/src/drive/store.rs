@@ -82,7 +82,7 @@ fn failed(error: &StoreError) -> Message {
 const fn errno(error: &StoreError) -> Errno {
     match error {
         StoreError::TooLarge { .. } => Errno::E2BIG,
-        StoreError::Full { .. } => Errno::ENOSPC,
+        StoreError::Full { .. } | StoreError::OverQuota { .. } => Errno::ENOSPC,
         StoreError::ReadOnly { .. } => Errno::EROFS,
         _ => Errno::EIO,
     }

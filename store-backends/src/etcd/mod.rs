@@ -185,6 +185,10 @@ impl Store for EtcdStore {
         self.cluster.restore(s).await
     }
 
+    async fn warnings(&self) -> Result<Vec<String>, StoreError> {
+        Ok(self.space().await?.warning().into_iter().collect())
+    }
+
     fn describe(&self) -> String {
         self.cluster.members.name().to_owned()
     }

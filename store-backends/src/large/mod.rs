@@ -124,6 +124,10 @@ impl<S: Store> Store for Large<S> {
         self.inner.restore(encode::with_parts(s, self.inner.limits())?).await
     }
 
+    async fn warnings(&self) -> Result<Vec<String>, StoreError> {
+        self.inner.warnings().await
+    }
+
     fn describe(&self) -> String {
         self.inner.describe()
     }

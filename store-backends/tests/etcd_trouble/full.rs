@@ -27,7 +27,7 @@ fn a_full_cluster_is_told_before_and_then_and_goes_on() {
         };
         assert!(matches!(refused, StoreError::OverQuota { .. }) && refused.is_refusal(), "{refused}");
         assert!(warned, "there was no warning before");
-        assert!(store.space().await.unwrap().warning().unwrap().contains("NOSPACE"));
+        assert!(store.warnings().await.unwrap()[0].contains("NOSPACE"));
         // reading goes on, and what was acknowledged is all there is
         assert_eq!(store.barrier().await, Ok(seq));
         assert_eq!(store.commits(0, 1000).await.unwrap().len(), usize::try_from(seq).unwrap());
@@ -44,6 +44,6 @@ fn a_full_cluster_is_told_before_and_then_and_goes_on() {
         member.with_member(raised.alarms()[0].member_id());
         operator.alarm(AlarmAction::Deactivate, AlarmType::Nospace, Some(member)).await.unwrap();
         assert_eq!(commit(&store, vec![put("llog/big", "small")]).await.0, seq + 1);
-        assert_eq!(store.space().await.unwrap().warning(), None);
+        assert_eq!(store.warnings().await, Ok(vec![]));
     });
 }
