@@ -184,7 +184,11 @@ fn happens(mgs: &mut Mgs, reference: &mut Reference, event: Event) {
         What::Writeconf => node(false).writeconf(),
         What::Replace => node(false).with(|n| n.info.flags &= !ldd::VIRGIN),
         What::Ready { instance, moved } => node(moved).again().ready(instance),
-        What::Any => node(true).with(|n| n.info.flags |= ldd::NEED_INDEX),
+        What::Any => {
+            // From the node on which the index that it gets lives.
+            let next = (id.0, reference.free(id.0, false));
+            self::node(next, host(next, false)).with(|n| n.info.flags |= ldd::NEED_INDEX)
+        }
         What::PowerCut => return *mgs = mgs.restarted(),
         What::Policy(_) | What::Say(_) | What::Reserve => return rule(mgs, reference, event.what, id),
     };
