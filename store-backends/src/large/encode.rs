@@ -283,3 +283,98 @@ pub(super) fn with_parts(snapshot: Snapshot, limits: Limits) -> Result<Snapshot,
     entries.sort_by(|a, b| a.key.cmp(&b.key));
     Ok(Snapshot { seq: snapshot.seq, entries })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn change() -> impl Strategy<Value = Change> {
+        prop_oneof![
+            ("[a-z]{1,8}/[a-z0-9]{1,20}", vec(any::<u8>(), 0..200))
+                .prop_map(|(key, value)| Change::Put(key, value)),
+            "[a-z]{1,8}/[a-z0-9]{1,20}".prop_map(Change::Delete),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn chunks_come_back(changes in vec(change(), 0..400)) {
+            let chunks = Chunk::cut(changes.clone());
+            prop_assert!(chunks.iter().all(|c| (1..=PIECE_CHANGES).contains(&c.changes.len())));
+            let back: Vec<_> = chunks.iter().map(|c| Chunk::decode(&c.encode()).unwrap()).collect();
+            prop_assert_eq!(&back, &chunks);
+            prop_assert_eq!(back.into_iter().flat_map(|c| c.changes).collect::<Vec<_>>(), changes);
+        }
+
+        /// Cut at every byte it is either refused or the changes before the cut.
+        #[test]
+        fn a_cut_chunk_is_a_prefix_or_refused(changes in vec(change(), 1..6)) {
+            let bytes = Chunk { changes: changes.clone() }.encode();
+            for cut in 0..bytes.len() {
+                if let Some(found) = Chunk::decode(&bytes[..cut]) {
+                    prop_assert!(found.changes.len() < changes.len());
+                    prop_assert_eq!(&found.changes[..], &changes[..found.changes.len()]);
+                }
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_decoded_or_refused(bytes in vec(any::<u8>(), 0..300), key in "[a-z]{1,9}/[a-z]{1,9}") {
+            if let Some(found) = Chunk::decode(&bytes) {
+                prop_assert_eq!(found.encode(), bytes.clone());
+            }
+            let _ = place_of(&key, &[IN_PARTS, &bytes].concat());
+            let _ = place_of("commit/0000000000000001", &[RECORD_IN_PARTS, &bytes].concat());
+            let _ = txn_in(&key);
+        }
+
+        #[test]
+        fn hostile_lengths_are_refused(at in 0usize..3, length in prop_oneof![Just(u32::MAX), Just(1 << 31), Just(1 << 20)]) {
+            let mut bytes = Chunk { changes: vec![Change::Put("a/b".to_owned(), vec![1, 2, 3])] }.encode();
+            match at {
+                0 => bytes[1..3].copy_from_slice(&u16::MAX.to_le_bytes()),
+                1 => bytes[6..10].copy_from_slice(&length.to_le_bytes()),
+                _ => bytes[0] = 0xff,
+            }
+            prop_assert_eq!(Chunk::decode(&bytes), None);
+        }
+
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+
+        /// What is shortened is found again, and nothing short is touched unless it looks like parts.
+        #[test]
+        fn values_are_shortened_and_found(len in prop_oneof![0usize..100, Just(PIECE_BYTES), PIECE_BYTES + 1..3 * PIECE_BYTES], odd in any::<bool>()) {
+            let mut value = vec![7u8; len];
+            if odd {
+                value.splice(0..0, IN_PARTS.iter().copied());
+            }
+            let mut splitter = Splitter::new(TxnId(9));
+            let stored = splitter.shorten("fs/a", value.clone());
+            match place_of("fs/a", &stored).unwrap() {
+                None => prop_assert_eq!((stored, splitter.puts.len()), (value, 0)),
+                Some(place) => {
+                    let parts = splitter.puts.iter().filter(|(key, _)| key.starts_with(&place.prefix()));
+                    let whole: Vec<u8> = parts.flat_map(|(_, part)| part.clone()).collect();
+                    prop_assert_eq!(crc("fs/a", &whole), place.crc);
+                    prop_assert_eq!(whole, value);
+                    prop_assert!(splitter.puts.iter().all(|(_, part)| part.len() <= PIECE_BYTES));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn chunks_fit_a_request_of_every_backend() {
+        let key = "k".repeat(crate::key::MAX_KEY_BYTES);
+        for chunk in Chunk::cut(vec![Change::Put(key, vec![0; PIECE_BYTES]); 10]) {
+            assert!(chunk.changes.len() <= Limits::EVERY.operations);
+            assert!(chunk.encode().len() + 100 <= Limits::EVERY.bytes);
+        }
+    }
+}
