@@ -3,13 +3,14 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
+use store_backends::Place;
 use wire::Nid;
 
 /// Port of real LNet nodes.
 pub const LNET_PORT: u16 = 988;
 
 /// The text, ending in a line break. `listening`: empty when proxies listen instead of us.
-pub fn text(nids: &[Nid], listening: &[SocketAddr], api: &Path, data: &Path, uuid: &str) -> String {
+pub fn text(nids: &[Nid], listening: &[SocketAddr], api: &Path, store: &Place, uuid: &str) -> String {
     let mut out = String::new();
     let list = |sep: &str| nids.iter().map(ToString::to_string).collect::<Vec<_>>().join(sep);
     let real = listening.iter().all(|a| a.port() == LNET_PORT);
@@ -20,7 +21,10 @@ pub fn text(nids: &[Nid], listening: &[SocketAddr], api: &Path, data: &Path, uui
             if real { "" } else { "   for simulated nodes only: NIDs carry no port, real nodes dial 988" };
         let _ = writeln!(out, "  LNet       {address}{note}");
     }
-    let _ = writeln!(out, "  store      {}", data.display());
+    let _ = match store {
+        Place::Sqlite(dir) => writeln!(out, "  store      {}", dir.display()),
+        place => writeln!(out, "  store      {place}"),
+    };
     let _ = writeln!(out, "  API        unix:{}", api.display());
     if real {
         // A:B names separate nodes: Lustre then tries the next when one is down; A,B would not (protocol/README).
@@ -53,7 +57,13 @@ mod tests {
     fn a_high_port_prints_no_lines_for_real_nodes() {
         let nids = ["10.0.0.1@tcp".parse().unwrap(), "10.0.0.2@tcp".parse().unwrap()];
         let show = |port| {
-            text(&nids, &[SocketAddr::from(([10, 0, 0, 1], port))], Path::new("/a"), Path::new("/d"), "uuid")
+            text(
+                &nids,
+                &[SocketAddr::from(([10, 0, 0, 1], port))],
+                Path::new("/a"),
+                &Place::Sqlite("/d".into()),
+                "uuid",
+            )
         };
         let real = show(988);
         assert!(real.contains("--mgsnode=10.0.0.1@tcp:10.0.0.2@tcp"));

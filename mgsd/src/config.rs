@@ -6,6 +6,7 @@ use serde::Deserialize;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use store_backends::{Place, StoreError};
 use wire::Nid;
 
 /// The userspace Lustre MGS.
@@ -45,9 +46,12 @@ struct Options {
     /// Configuration file (TOML); options on the command line win.
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
-    /// Directory of the store; made when absent.
+    /// Directory of the daemon's sockets and embedded store; made when absent.
     #[arg(long, value_name = "DIR", global = true)]
     data: Option<PathBuf>,
+    /// The store: sqlite:DIR or etcd:https://HOST:2379,HOST:2379/mgsd/NAME?ca=FILE [default: sqlite in --data].
+    #[arg(long, value_name = "ADDRESS", global = true)]
+    store: Option<String>,
     /// NIDs of this MGS, such as 10.0.0.1@tcp.
     #[arg(long, value_name = "NID", value_delimiter = ',')]
     nid: Vec<Nid>,
@@ -76,6 +80,7 @@ struct Options {
 #[serde(deny_unknown_fields)]
 struct File {
     data: Option<PathBuf>,
+    store: Option<String>,
     #[serde(default)]
     nid: Vec<String>,
     port: Option<u16>,
@@ -96,8 +101,10 @@ struct File {
 /// What the daemon runs with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Directory of the store.
+    /// Directory of this daemon: its sockets, and its store where that is embedded.
     pub data: PathBuf,
+    /// The store.
+    pub store: Place,
     /// NIDs; the first is shown.
     pub nids: Vec<Nid>,
     /// Port for LNet; `None`: 988, or a high port for simulated nodes where that cannot be had.
@@ -140,6 +147,9 @@ pub enum ConfigError {
     /// Something is missing.
     #[error("{0}")]
     Missing(&'static str),
+    /// The address of the store is none.
+    #[error("store: {0}")]
+    Store(#[from] StoreError),
 }
 
 fn unix_path(text: &str) -> Result<PathBuf, String> {
@@ -165,6 +175,10 @@ impl Config {
         let data = options.data.or(file.data).ok_or(ConfigError::Missing(
             "no data directory: say --data DIR, or data = \"DIR\" in the configuration file",
         ))?;
+        let store = match options.store.or(file.store) {
+            Some(text) => Place::parse(&text)?,
+            None => Place::Sqlite(data.clone()),
+        };
         let mut nids = options.nid;
         if nids.is_empty() {
             for text in &file.nid {
@@ -188,6 +202,7 @@ impl Config {
             api: options.api.or(socket("api", file.api.as_ref())?).unwrap_or_else(|| data.join("api.sock")),
             relay: options.relay.or(socket("relay", file.relay.as_ref())?),
             data,
+            store,
             nids,
             port: options.port.or(file.port),
             bind: if options.bind.is_empty() { file.bind } else { options.bind },

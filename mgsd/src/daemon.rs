@@ -3,7 +3,8 @@
 use crate::banner::{self, LNET_PORT};
 use crate::config::Config;
 use crate::drive::{self, DriveError, Handle, Identity};
-use crate::{http, store_check};
+use crate::http;
+use crate::store_check::{self, Checked};
 use lnet_proxy::link::{FrameLink, RelayListener};
 use lnet_proxy::{BindError, Link, link};
 use mgs_api::StoreInfo;
@@ -16,7 +17,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use store_backends::sqlite::SqliteStore;
-use store_backends::{Store, StoreError};
+use store_backends::{Place, Store, StoreError};
+use tokio::sync::watch;
 
 /// For requests in service when the daemon is to end.
 const FAREWELL: std::time::Duration = std::time::Duration::from_secs(3);
@@ -73,18 +75,18 @@ pub async fn serve(
 ) -> Result<(), DaemonError> {
     let data = |error| DaemonError::Data { path: config.data.clone(), error };
     std::fs::create_dir_all(&config.data).map_err(data)?;
-    let sqlite = Arc::new(SqliteStore::open(&config.data)?);
-    let store: Arc<dyn Store> = Arc::clone(&sqlite) as Arc<dyn Store>;
     #[allow(clippy::disallowed_methods)] // the rim: here the clock is read
     let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let checked = store_check::spawn(&sqlite, started, config.check_interval);
-    drop(sqlite);
+    let (store, checked) = open(&config, started).await?;
     let identity = Identity {
         checked,
         nids: config.nids.iter().map(ToString::to_string).collect(),
         store: StoreInfo {
-            kind: "sqlite".to_owned(),
-            location: config.data.display().to_string(),
+            kind: config.store.kind().to_owned(),
+            location: match &config.store {
+                Place::Sqlite(dir) => dir.display().to_string(),
+                place => place.to_string(),
+            },
             format: 1,
             trouble: None,
             checked: None,
@@ -127,13 +129,15 @@ pub async fn serve(
         let _ = quitting.await; // dropped counts as said
     }));
     let result = tokio::select! {
+        biased;
         () = &mut stop => Ok(()),
-        () = proxy_ended(proxy.as_ref()) => Err(DriveError::View("LNet's task ended".to_owned()).into()),
+        // First: its end ends LNet, and says why.
         ended = &mut driver => match ended {
             Ok(Err(error)) => Err(error.into()),
             Ok(Ok(())) => Ok(()),
             Err(panic) => Err(DriveError::View(format!("the engine's task ended: {panic}")).into()),
         },
+        () = proxy_ended(proxy.as_ref()) => Err(DriveError::View("LNet's task ended".to_owned()).into()),
     };
     if result.is_ok() {
         // Who is slow now finds out from the next daemon.
@@ -151,6 +155,21 @@ pub async fn serve(
     }
     let _ = api.await; // it ends in any case
     result
+}
+
+/// The store, and what a look at the whole of an embedded one finds.
+async fn open(
+    config: &Config,
+    started: u64,
+) -> Result<(Arc<dyn Store>, watch::Receiver<Checked>), DaemonError> {
+    let Place::Sqlite(dir) = &config.store else {
+        // A cluster looks after its own pages; values are checked as they are read.
+        return Ok((config.store.open().await?, watch::channel(Checked::default()).1));
+    };
+    std::fs::create_dir_all(dir).map_err(|error| DaemonError::Data { path: dir.clone(), error })?;
+    let store = Arc::new(SqliteStore::open(dir)?);
+    let checked = store_check::spawn(&store, started, config.check_interval);
+    Ok((store, checked))
 }
 
 /// The proxy in this process, and our end of its link. Port 988 unless another was asked for; where that cannot be
@@ -213,7 +232,7 @@ async fn serve_relay(listener: RelayListener, handle: Handle) {
 
 /// Prints the banner of [`banner::text`].
 pub fn greet(config: &Config, running: &Running) {
-    let text = banner::text(&config.nids, &running.addresses, &config.api, &config.data, &running.uuid);
+    let text = banner::text(&config.nids, &running.addresses, &config.api, &config.store, &running.uuid);
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush()); // nobody may be looking
 }

@@ -33,6 +33,7 @@ impl Daemon {
         let socket = data.path().join("api.sock");
         let config = Config {
             data: data.path().join("data"),
+            store: store_backends::Place::Sqlite(data.path().join("data")),
             nids: vec![nid],
             port: Some(0),
             bind: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],

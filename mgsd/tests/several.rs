@@ -1,0 +1,107 @@
+//! Two daemons on one etcd, both active: what registers through one is served and announced by the other at once, and
+//! either may be killed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use lustre_peer::host::{HostConfig, PeerHost};
+use lustre_peer::node::Event;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::Stdio;
+use store_backends::conformance::cluster::{Cluster, Settings};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use wire::Nid;
+
+const FS: &str = "testfs";
+
+/// A daemon as a process of its own.
+struct Daemon {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Daemon {
+    /// Starts one and waits until it serves. `uuid` is what it says of itself.
+    async fn start(dir: &Path, store: &str, port: u16) -> (Self, String) {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_mgsd"))
+            .kill_on_drop(true)
+            .env("RUST_LOG", "error")
+            .arg("--data")
+            .arg(dir.join(port.to_string()))
+            .args(["--store", store, "--nid", "127.0.0.1@tcp", "--port", &port.to_string()])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = lines.next_line().await.unwrap().expect("mgsd ended at its start");
+        assert!(first.contains("serves MGS"), "{first}");
+        tokio::spawn(async move { while lines.next_line().await.is_ok_and(|l| l.is_some()) {} });
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        (Self { child, address }, first)
+    }
+}
+
+async fn node(last: u8, daemon: &Daemon) -> PeerHost {
+    let nid = Nid::tcp(Ipv4Addr::new(10, 8, 0, last).into(), 0);
+    let mut config =
+        HostConfig::new(nid, vec!["127.0.0.1@tcp".parse().unwrap()]).with_mgs_addr(daemon.address);
+    config.speed = 20;
+    PeerHost::start(config).await.unwrap()
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Waits until the client's configuration has these OSTs.
+async fn sees(client: &PeerHost, osts: &[u32]) {
+    let mut events = client.events();
+    loop {
+        let config = client.config(&format!("{FS}-client")).await.expect("mounted");
+        if config.ost_indices().into_iter().eq(osts.iter().copied()) {
+            return;
+        }
+        match events.recv().await.unwrap() {
+            Event::Violation(what) => panic!("mgsd broke a rule: {what:?}"),
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_registers_through_one_is_announced_by_the_other() {
+    let cluster = Cluster::start(1, &Settings::default());
+    let dir = tempfile::tempdir().unwrap();
+    let store = cluster.url("several");
+    // Both find the store empty, and make one MGS.
+    let ((mut a, said_a), (b, said_b)) = tokio::join!(
+        Daemon::start(dir.path(), &store, free_port()),
+        Daemon::start(dir.path(), &store, free_port())
+    );
+    let uuid = |line: &str| line.split("MGS ").nth(1).map(str::to_owned).expect("a UUID");
+    assert_eq!(uuid(&said_a), uuid(&said_b));
+
+    let (near_a, near_b) = (node(1, &a).await, node(2, &b).await);
+    near_a.mount_mdt(FS, 0).await.unwrap();
+    near_b.mount_ost(FS, 0).await.unwrap();
+    let (client_a, client_b) = (node(11, &a).await, node(12, &b).await);
+    client_a.mount_client(FS).await.unwrap();
+    client_b.mount_client(FS).await.unwrap();
+    sees(&client_a, &[0]).await;
+    sees(&client_b, &[0]).await;
+
+    // At the same time through both: every one gets its index, everybody hears of all.
+    let (one, other) = tokio::join!(near_a.mount_ost(FS, 1), near_b.mount_ost(FS, 2));
+    one.unwrap();
+    other.unwrap();
+    sees(&client_a, &[0, 1, 2]).await;
+    sees(&client_b, &[0, 1, 2]).await;
+
+    // One dies; the other goes on, and has everything that was acknowledged.
+    a.child.kill().await.unwrap();
+    near_b.mount_ost(FS, 3).await.unwrap();
+    sees(&client_b, &[0, 1, 2, 3]).await;
+    let late = node(13, &b).await;
+    late.mount_client(FS).await.unwrap();
+    sees(&late, &[0, 1, 2, 3]).await;
+}
