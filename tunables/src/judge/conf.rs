@@ -221,6 +221,14 @@ impl<'a> Judge<'a> {
 
     /// Where a name of another component lives.
     pub(super) fn elsewhere(&self, typed: &str, there: &[&Tunable], device: Option<&Device>) -> Finding {
+        // mdt.threads_max is meant for the services of the MDS: what begins alike comes first.
+        let head = typed.split(['.', '/']).next().unwrap_or_default();
+        let alike = |t: &Tunable| {
+            let component = t.component.as_deref().unwrap_or_default();
+            component.bytes().zip(head.bytes()).take_while(|(a, b)| a == b).count()
+        };
+        let mut there = there.to_vec();
+        there.sort_by_key(|t| std::cmp::Reverse(alike(t)));
         let ids: Vec<&str> = there.iter().take(3).map(|t| t.id.as_str()).collect();
         let more = if there.len() > 3 { format!(" and {} more", there.len() - 3) } else { String::new() };
         let message =
@@ -316,7 +324,9 @@ pub(super) fn with_stars(path: &str) -> String {
         match c {
             '<' => {
                 depth = true;
-                text.push('*');
+                if !text.ends_with('*') {
+                    text.push('*');
+                }
             }
             '>' => depth = false,
             _ if !depth => text.push(c),

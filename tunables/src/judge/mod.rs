@@ -387,7 +387,7 @@ fn instead(tunable: &Tunable, found: &Found<'_>) -> String {
         (Kind::Downcall, _) => "leave it to the helper programs".to_owned(),
         _ => format!(
             "run lctl set_param {}={} on the node, without -P",
-            tunable.path.as_deref().unwrap_or(&found.name),
+            tunable.path.as_deref().map_or_else(|| found.name.clone(), conf::with_stars),
             found.value
         ),
     }

@@ -145,7 +145,7 @@ impl<'a> Judge<'a> {
             }
         }
         // The spelling of the other command.
-        if let Some(device) = &device
+        if device.is_some()
             && segments.get(1).is_some_and(|p| prefix(p).is_some())
             && let Some(set) = translate(Syntax::ConfParam, name).first()
             && !self.catalogue.by_pattern(&set.name).is_empty()
@@ -153,9 +153,10 @@ impl<'a> Judge<'a> {
             let message = format!("{:?} is the spelling of conf_param", shown(name));
             let finding = Finding::new(Class::WrongComponent, name, message);
             return finding.suggest(format!(
-                "write {}={}, or lctl conf_param {device}.…",
+                "write {}={}, or lctl conf_param {}={1}",
                 set.name,
-                shown(value)
+                shown(value),
+                shown(name)
             ));
         }
         for (from, ending) in endings() {
