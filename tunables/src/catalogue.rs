@@ -382,7 +382,7 @@ impl Catalogue {
         self.pick(self.by_conf.get(name).into_iter().flatten().copied())
     }
 
-    /// The tunables that a set_param name or pattern can hit on some node. No braces; see [`crate::pattern`].
+    /// The tunables that a set_param name or pattern can hit on some node. No braces; see [`crate::alternatives`].
     pub fn by_pattern(&self, name: &str) -> Vec<&Tunable> {
         self.by_segments(&crate::pattern::segments(name).iter().map(|s| Piece::new(s)).collect::<Vec<_>>())
     }
