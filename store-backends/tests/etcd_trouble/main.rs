@@ -6,6 +6,7 @@ mod full;
 mod late;
 mod members;
 mod proxy;
+mod restore;
 mod rights;
 mod strangers;
 
