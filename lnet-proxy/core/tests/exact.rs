@@ -305,6 +305,23 @@ fn counters_of_dials() {
     assert_eq!((c.dials, c.dials_failed, c.opened, c.posts, c.posts_unreachable), (3, 1, 1, 2, 1));
 }
 
+/// Connected, or only remembered: for the pause after a failed dial.
+#[test]
+fn peers_known() {
+    let mut net = Net::new(config());
+    let count = |net: &Net| (net.proxy.known_peers(), net.proxy.connected_peers(), net.proxy.connections());
+    assert_eq!(count(&net), (0, 0, 0));
+    net.connect_all(client(), 5);
+    let conn = net.connect(other(), 5, ConnType::Control);
+    net.frame(post_to(nid("192.168.1.22@tcp"), 1, b"x"));
+    assert_eq!(count(&net), (3, 2, 5));
+    net.input(Input::Dialled { conn: net.dials[0].0, result: Err("no route".into()) });
+    net.input(Input::Closed { conn, error: None });
+    assert_eq!(count(&net), (2, 1, 3));
+    net.advance(SECOND * 61);
+    assert_eq!(count(&net), (1, 1, 3));
+}
+
 /// protocol/1, 1.6.1: large addresses are announced whatever else is, and twice said is not unsaid.
 #[test]
 fn features_of_a_large_nid() {
