@@ -79,6 +79,7 @@ fn a_stranger_waits_with_early_replies_and_is_refused_in_the_end() {
     let (store, commits) = (mgs.store.clone(), mgs.commits);
     let xid = send(&mut mgs, &ost(4));
     assert!(mgs.reply(xid).is_none());
+    assert!(mgs.engine.is_idle(), "a daemon that ends does not wait for it");
     assert!(mgs.events.contains(&Event::Held { nid: ost(4).nid, target: "testfs-OST0004".to_owned() }));
     let [applicant] = &mgs.engine.applicants()[..] else { panic!("one waits") };
     assert_eq!((applicant.state, applicant.nid), (Standing::Waiting, Some(nid("10.0.0.3@tcp"))));

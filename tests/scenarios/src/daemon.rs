@@ -42,6 +42,7 @@ impl Daemon {
             api: socket.clone(),
             relay: None,
             ir_timeout,
+            check_interval: Duration::from_secs(86_400),
         };
         let (stop, stopped) = oneshot::channel();
         let (ready, is_ready) = oneshot::channel();

@@ -198,9 +198,9 @@ impl Engine {
         self.view.meta.is_some()
     }
 
-    /// Every request is answered.
+    /// Every request is answered, but for those that only wait for somebody's word: their nodes ask the next daemon.
     pub fn is_idle(&self) -> bool {
-        self.requests.is_empty()
+        self.requests.len() == self.held.idle().count()
     }
 
     fn timer(&mut self, at: Duration, timer: Timer) {

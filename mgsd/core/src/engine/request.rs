@@ -127,8 +127,8 @@ impl Requests {
         id
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.open.is_empty()
+    pub(crate) fn len(&self) -> usize {
+        self.open.len()
     }
 
     /// The request with this xid that is still in service.
