@@ -169,3 +169,22 @@ fn one_dial_serves_all_who_wait() {
     assert_eq!(net.proxy.held_bytes(), 0);
     assert_eq!(net.take(conn).len(), 3 * (HEADERS + 1));
 }
+
+/// While one router is being dialled no other is, even if the first one has rested meanwhile.
+#[test]
+fn who_waits_for_a_router_waits_for_that_one() {
+    let mut net = Net::new(routed());
+    let refused = |net: &mut Net, n: usize| {
+        net.input(Input::Dialled { conn: net.dials[n].0, result: Err("no route to host".into()) });
+    };
+    net.frame(post(1, origin(1), false, 1));
+    refused(&mut net, 0);
+    net.advance(Duration::from_secs(2));
+    net.frame(post(2, origin(1), false, 1));
+    let gateways: Vec<Nid> = net.dials.iter().map(|(_, gateway, _)| *gateway).collect();
+    assert_eq!((gateways, dones(&net)), (vec![router(1), router(2)], vec![]));
+    refused(&mut net, 1);
+    assert_eq!((net.dials.len(), net.dials[2].1), (3, router(1)), "it has rested");
+    refused(&mut net, 2);
+    assert_eq!((net.dials.len(), dones(&net)), (3, vec![(1, LOST), (2, LOST)]));
+}
