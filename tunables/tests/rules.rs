@@ -198,6 +198,7 @@ fn warnings() {
     for (text, class) in [
         ("testfs-OST0000.osc.checksums=true", Class::Lenient),
         ("testfs-OST0000.osc.checksums=yup", Class::Lenient),
+        ("testfs-OST0000.osc.checksums=yes", Class::Lenient),
         ("testfs.sys.jobid_var=SLURM_JOB_ID", Class::Lenient),
         ("at_extra=1", Class::DocumentedRange),
         ("fail_loc=0x123", Class::Discouraged),

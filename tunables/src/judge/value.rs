@@ -194,7 +194,7 @@ fn boolean(t: &Tunable, value: &str) -> Result<Option<Note>, Finding> {
         _ => value,
     };
     match value.to_ascii_lowercase().as_str() {
-        "0" | "1" | "y" | "n" | "on" | "off" | "yes" | "no" => Ok(None),
+        "0" | "1" | "y" | "n" | "on" | "off" => Ok(None),
         "true" | "false" | "t" | "f" => odd("is understood by kernels from 5.17 on only"),
         text if text.starts_with(['0', '1', 'y', 'n'])
             || text.starts_with("on")
