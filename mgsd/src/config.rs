@@ -1,5 +1,6 @@
 //! Configuration: command line over file. Parsed once into one typed struct.
 
+use crate::drive::retention::Keep;
 use clap::Parser;
 use lnet_core::{Route, RouteError};
 use serde::Deserialize;
@@ -96,6 +97,12 @@ struct File {
     ir_timeout: Option<u64>,
     /// Seconds between two checks of the whole store while it is in use.
     check_interval: Option<u64>,
+    /// So many commit records are kept for sure.
+    keep_commits: Option<u64>,
+    /// And all that are younger, in days.
+    keep_days: Option<u64>,
+    /// Seconds between two looks for older ones.
+    prune_interval: Option<u64>,
 }
 
 /// What the daemon runs with.
@@ -123,6 +130,8 @@ pub struct Config {
     pub ir_timeout: Duration,
     /// Time between two checks of the whole store.
     pub check_interval: Duration,
+    /// Commit records that are kept.
+    pub keep: Keep,
 }
 
 /// Why there is no configuration.
@@ -209,6 +218,11 @@ impl Config {
             wait_address: options.wait_address || file.wait_address,
             routes,
             ir_timeout: Duration::from_secs(file.ir_timeout.unwrap_or(400)),
+            keep: Keep {
+                commits: file.keep_commits.unwrap_or(100_000),
+                age: Duration::from_secs(file.keep_days.unwrap_or(365).saturating_mul(86_400)),
+                every: Duration::from_secs(file.prune_interval.unwrap_or(3600).max(1)),
+            },
             check_interval: Duration::from_secs(file.check_interval.unwrap_or(86_400).max(1)),
         })
     }

@@ -10,6 +10,7 @@ use lnet_proxy::{BindError, Link, link};
 use mgs_api::StoreInfo;
 use mgs_core::lint;
 use mgs_core::model::View;
+use mgs_core::model::commit::broken_links;
 use std::future::Future;
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -95,7 +96,9 @@ pub async fn serve(
         started,
     };
     let engine = mgs_core::engine::Config { ir_timeout: config.ir_timeout };
+    let weak = Arc::downgrade(&store);
     let (driver, handle) = drive::start(engine, store, identity).await?;
+    drive::retention::spawn(handle.clone(), weak, config.keep);
     let mut driver = tokio::spawn(driver.run());
     let api = http::UnixApi::bind(&config.api).await?;
 
@@ -249,7 +252,11 @@ pub fn check(data: &Path) -> Result<Vec<String>, DaemonError> {
         let runtime = runtime.map_err(|error| DaemonError::Data { path: data.to_owned(), error })?;
         let all = runtime.block_on(async { SqliteStore::open(data)?.range("").await })?;
         match View::load(all.entries.iter().map(|e| (e.key.as_str(), e.value.as_slice()))) {
-            Ok(view) => findings.extend(lint::view(&view)),
+            Ok(view) => {
+                let records = all.entries.iter().map(|e| (e.key.as_str(), e.value.as_slice()));
+                findings.extend(broken_links(records, view.anchor()));
+                findings.extend(lint::view(&view));
+            }
             Err(error) => findings.push(error.to_string()),
         }
     }

@@ -256,14 +256,26 @@ pub(crate) fn validate_changes(changes: &[Change], bytes: usize, limits: Limits)
         return too_large(changes.len(), limits.operations, "changes");
     }
     let mut bytes = bytes;
+    let mut through = 0;
+    for change in changes {
+        if let Change::Put(key, value) = change
+            && key == key::PRUNED_KEY
+        {
+            through = key::parse_pruned(Some(value))?;
+        }
+    }
+    let old = |change: &Change| match change {
+        Change::Delete(key) => key::parse_commit_key(key).is_some_and(|seq| seq <= through),
+        Change::Put(..) => false,
+    };
     for change in changes {
         let (key, value) = match change {
             Change::Put(key, value) => (key, value.len()),
             Change::Delete(key) => (key, 0),
         };
         key::validate(key)?;
-        if key::is_reserved(key) {
-            let rule = "only the store itself writes seq and commit/…";
+        if key::is_reserved(key) && !old(change) {
+            let rule = "only the store itself writes seq and commit/…; records go with a value of pruned";
             return Err(StoreError::InvalidKey { key: key.clone(), rule });
         }
         bytes = bytes.saturating_add(key.len()).saturating_add(value);

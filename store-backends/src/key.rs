@@ -13,6 +13,8 @@ use crate::{Seq, StoreError};
 
 /// Key of the sequence number; absent while the store is empty.
 pub const SEQ_KEY: &str = "seq";
+/// Key that says up to which number commit records were deleted, as JSON with the field `through`; absent: none were.
+pub const PRUNED_KEY: &str = "pruned";
 /// Prefix of all commit records.
 pub const COMMIT_PREFIX: &str = "commit/";
 /// Longest key, in bytes.
@@ -55,6 +57,18 @@ pub fn validate(key: &str) -> Result<(), StoreError> {
         return Ok(());
     };
     Err(StoreError::InvalidKey { key: key.to_owned(), rule })
+}
+
+/// Reads a value of [`PRUNED_KEY`]; an absent one is 0.
+pub(crate) fn parse_pruned(value: Option<&[u8]>) -> Result<Seq, StoreError> {
+    #[derive(serde::Deserialize)]
+    struct Pruned {
+        through: Seq,
+    }
+    let Some(value) = value else { return Ok(0) };
+    serde_json::from_slice(value)
+        .map(|pruned: Pruned| pruned.through)
+        .map_err(|e| StoreError::Corrupt { key: PRUNED_KEY.to_owned(), detail: e.to_string() })
 }
 
 /// The value of [`SEQ_KEY`] for `seq`.

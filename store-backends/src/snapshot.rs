@@ -45,7 +45,11 @@ impl Snapshot {
             Ok(seq) => return Some(format!("it says seq {}, its entries say {seq}", self.seq)),
             Err(e) => return Some(e.to_string()),
         }
-        let mut next: Seq = 1;
+        let pruned = self.entries.iter().find(|e| e.key == key::PRUNED_KEY).map(|e| e.value.as_slice());
+        let mut next: Seq = match key::parse_pruned(pruned) {
+            Ok(through) => through.checked_add(1)?,
+            Err(e) => return Some(e.to_string()),
+        };
         for entry in self.entries.iter().filter(|e| e.key.starts_with(key::COMMIT_PREFIX)) {
             if parse_commit_key(&entry.key) != Some(next) {
                 return Some(format!("found {} in the place of {}", entry.key, key::commit_key(next)));

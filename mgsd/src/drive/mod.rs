@@ -8,6 +8,7 @@ mod ledger;
 mod link;
 mod links;
 mod observe;
+pub mod retention;
 mod rules;
 mod store;
 mod trace;

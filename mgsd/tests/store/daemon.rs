@@ -29,12 +29,18 @@ pub(crate) async fn mgsd(words: &[&str]) -> Result<String, String> {
 
 impl Daemon {
     pub(crate) async fn new() -> Self {
+        Self::with("check_interval = 1\n").await
+    }
+
+    /// With this configuration file.
+    pub(crate) async fn with(config: &str) -> Self {
         // below the ports that the system gives to connections: nobody takes it while the daemon is down
         static NEXT: AtomicU16 = AtomicU16::new(0);
         let start = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
         let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
         let port = (0..100).map(|_| start + NEXT.fetch_add(1, Ordering::Relaxed)).find(free).unwrap();
         let mut daemon = Self { dir: tempfile::tempdir().unwrap(), port, child: None };
+        std::fs::write(daemon.dir.path().join("mgsd.toml"), config).unwrap();
         daemon.start().await;
         daemon
     }
@@ -45,9 +51,6 @@ impl Daemon {
 
     pub(crate) async fn start(&mut self) {
         let config = self.dir.path().join("mgsd.toml");
-        if !config.exists() {
-            std::fs::write(&config, "check_interval = 1\n").unwrap();
-        }
         let mut child = Command::new(env!("CARGO_BIN_EXE_mgsd"))
             .kill_on_drop(true)
             .env("RUST_LOG", "error")

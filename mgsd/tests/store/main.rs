@@ -4,3 +4,4 @@
 mod daemon;
 mod damage;
 mod restore;
+mod retention;

@@ -1,7 +1,7 @@
 //! One writer: sequence, conflicts, guards, refusals, records.
 
 use super::{Fresh, delete, keys, must_commit, pairs, put, record, request, run};
-use crate::key::{MAX_KEY_BYTES, commit_key};
+use crate::key::{MAX_KEY_BYTES, PRUNED_KEY, commit_key};
 use crate::{Change, CommitOutcome, CommitRequest, Guard, Limits, RangeReply, StoreError, TxnId};
 
 /// Sequence number 0, no key at all.
@@ -272,5 +272,42 @@ pub fn find_txn_resolves(factory: impl AsyncFn() -> Fresh) {
                 assert_eq!(store.find_txn(*txn, after).await, Ok(expected), "seq {seq} after {after}");
             }
         }
+    });
+}
+
+/// Old records are deleted by a commit that says so; what is left is dense, and a copy of it is taken.
+pub fn old_records_go_with_their_anchor(factory: impl AsyncFn() -> Fresh) {
+    run(async {
+        let Fresh { store, keep: _keep } = factory().await;
+        for i in 0..6 {
+            must_commit(&store, vec![put("fs/a", [i])]).await;
+        }
+        let gone = |upto: u64| (1..=upto).map(|seq| Change::Delete(commit_key(seq)));
+        let anchor = |through: u64| put(PRUNED_KEY, format!(r#"{{"through":{through},"sha256":"x"}}"#));
+        // without an anchor, or beyond it: refused
+        for changes in [gone(1).collect::<Vec<_>>(), gone(4).chain([anchor(3)]).collect()] {
+            let outcome = store.commit(request(6, vec![], changes)).await;
+            assert!(matches!(&outcome, CommitOutcome::Unknown(e) if e.is_refusal()), "{outcome:?}");
+        }
+        let outcome = store.commit(request(6, vec![], gone(4).chain([anchor(4)]).collect())).await;
+        assert_eq!(outcome, CommitOutcome::Committed(7));
+        let left: Vec<u64> = store.commits(4, 100).await.unwrap().into_iter().map(|(seq, _)| seq).collect();
+        assert_eq!(left, [5, 6, 7]);
+        assert!(
+            matches!(store.commits(3, 100).await, Err(StoreError::Corrupt { .. })),
+            "too late: never a gap"
+        );
+        assert_eq!(store.barrier().await, Ok(7));
+
+        let snapshot = store.snapshot().await.unwrap();
+        let Fresh { store: copy, keep: _keep_copy } = factory().await;
+        copy.restore(snapshot.clone()).await.unwrap();
+        assert_eq!(copy.snapshot().await, Ok(snapshot.clone()));
+        must_commit(&copy, vec![]).await;
+        let mut gap = snapshot;
+        gap.entries.retain(|e| e.key != commit_key(5));
+        let Fresh { store: copy, keep: _keep_copy } = factory().await;
+        let refused = copy.restore(gap).await;
+        assert!(matches!(refused, Err(StoreError::BadSnapshot { .. })), "{refused:?}");
     });
 }

@@ -60,6 +60,7 @@ macro_rules! conformance_suite {
             commits::changes_apply_in_order
             commits::values_are_any_bytes
             commits::refusals_change_nothing
+            commits::old_records_go_with_their_anchor
             commits::the_largest_commit_is_taken
             commits::an_amendment_is_beside_the_sequence
             commits::commits_are_read_from_anywhere

@@ -3,11 +3,13 @@
 use std::fmt;
 use std::path::Path;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
-use super::db::checked;
+use super::db::{checked, get};
 use super::failure::failed;
-use crate::key::{self, COMMIT_PREFIX, SEQ_KEY, commit_key, parse_commit_key, parse_seq_value};
+use crate::key::{
+    self, COMMIT_PREFIX, PRUNED_KEY, SEQ_KEY, commit_key, parse_commit_key, parse_pruned, parse_seq_value,
+};
 use crate::{Entry, Seq, StoreError};
 
 /// A damaged database can hold any number of damaged rows; a list is cut here, with a last line that says so.
@@ -42,7 +44,7 @@ impl Finding {
 }
 
 /// Checks the pages (SQLite's `integrity_check`), every key and checksum, `seq`, and that `commit/` is dense
-/// from 1 to `seq`. Reads only. Time grows with the size of the database.
+/// from 1, or behind what was pruned, to `seq`. Reads only. Time grows with the size of the database.
 ///
 /// # Errors
 /// Only where reading is impossible for a reason outside of the database (I/O error, busy).
@@ -81,7 +83,13 @@ fn rows(conn: &Connection, path: &Path, findings: &mut Vec<Finding>) -> Result<(
     let failed = failed(path, "check its rows");
     let mut statement = conn.prepare("SELECT key, value, crc FROM kv").map_err(&failed)?;
     let mut rows = statement.query([]).map_err(&failed)?;
-    let mut commits: Seq = 0;
+    let mut commits: Seq = match get(conn, path, PRUNED_KEY).and_then(|value| parse_pruned(value.as_deref()))
+    {
+        Ok(through) => through,
+        // named with its row below
+        Err(StoreError::Corrupt { .. }) => first_commit(conn, path)?.saturating_sub(1),
+        Err(e) => return Err(e),
+    };
     let mut stored_seq = None;
     while let Some(row) = rows.next().map_err(&failed)? {
         if findings.len() > MAX_FINDINGS {
@@ -117,6 +125,19 @@ fn rows(conn: &Connection, path: &Path, findings: &mut Vec<Finding>) -> Result<(
         Err(e) => findings.push(Finding { key: Some(SEQ_KEY.to_owned()), detail: e.to_string() }),
     }
     Ok(())
+}
+
+/// The number of the first record that is there; 1 if there is none.
+fn first_commit(conn: &Connection, path: &Path) -> Result<Seq, StoreError> {
+    let first = conn
+        .query_row(
+            "SELECT key FROM kv WHERE key >= 'commit/' AND key < 'commit0' ORDER BY key LIMIT 1",
+            [],
+            |row| row.get::<_, String>(0),
+        )
+        .optional()
+        .map_err(failed(path, "find the first commit"))?;
+    Ok(first.and_then(|key| parse_commit_key(&key)).unwrap_or(1))
 }
 
 /// Keys arrive in order, so each record must be the next one.

@@ -183,7 +183,7 @@ fn holds(conn: &Connection, path: &Path, guard: &Guard) -> Result<bool, StoreErr
     })
 }
 
-fn get(conn: &Connection, path: &Path, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+pub(super) fn get(conn: &Connection, path: &Path, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
     let row = conn
         .prepare_cached(GET)
         .and_then(|mut get| get.query_row([key], |row| Ok(checked(row))).optional())

@@ -1,6 +1,9 @@
 //! The record of a commit: event stream, audit chain and history in one (`commit/<seq>`).
 
+use super::command::retention::Pruned;
+use super::keys::Key;
 use super::rules::{Binding, Policy};
+use super::view::sha256_hex;
 use serde::{Deserialize, Serialize};
 
 /// Value of `commit/<seq>`.
@@ -50,6 +53,11 @@ pub enum EventKind {
         /// Last commit of what it replaced, if that could be read.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         lost: Option<u64>,
+    },
+    /// Old records were deleted.
+    CommitsPruned {
+        /// The last of them.
+        through: u64,
     },
     /// First registration of any target of it.
     FsCreated {
@@ -212,4 +220,35 @@ pub enum EventKind {
         /// Table version.
         version: u64,
     },
+}
+
+/// The part of a record that links it.
+#[derive(Deserialize)]
+struct Link {
+    seq: u64,
+    prev: String,
+}
+
+/// What is wrong with the chain of all commit records of a store, in key order.
+pub fn broken_links<'a>(
+    entries: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+    pruned: &Pruned,
+) -> Vec<String> {
+    let mut prev = pruned.sha256.clone();
+    let mut found = Vec::new();
+    for (key, value) in entries {
+        let Some(Key::Commit(seq)) = Key::parse(key) else { continue };
+        match serde_json::from_slice::<Link>(value) {
+            Ok(link) if link.seq != seq => {
+                found.push(format!("{key}: it is the record of commit {}", link.seq))
+            }
+            Ok(link) if link.prev != prev => {
+                found.push(format!("{key}: its field prev is not the SHA-256 of the record before"));
+            }
+            Ok(_) => {}
+            Err(error) => found.push(format!("{key}: not a commit record: {error}")),
+        }
+        prev = sha256_hex(value);
+    }
+    found
 }

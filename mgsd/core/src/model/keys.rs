@@ -5,6 +5,8 @@ use super::rules::RuleKey;
 
 /// `meta`.
 pub const META: &str = "meta";
+/// `pruned`.
+pub const PRUNED: &str = "pruned";
 
 /// A key of ours, taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub enum Key<'a> {
     NidTbl(&'a str, TargetId),
     /// `registration/…`, and what a file system has of the kind.
     Rule(RuleKey<'a>),
+    /// `pruned`
+    Pruned,
     /// `restore/<epoch, 16 hex>`
     Restore(u64),
     /// `llog/<log>`
@@ -35,6 +39,7 @@ impl<'a> Key<'a> {
         let mut parts = key.split('/');
         let key = match (parts.next()?, parts.next(), parts.next(), parts.next()) {
             ("meta", None, None, None) => Self::Meta,
+            ("pruned", None, None, None) => Self::Pruned,
             ("commit", Some(seq), None, None) => Self::Commit(hex(seq)?),
             ("fs", Some(fs), None, None) => Self::Fs(fs),
             ("fs", Some(fs), Some("target"), Some(t)) => Self::Target(fs, TargetId::parse(t)?),

@@ -2,6 +2,7 @@
 //! Dropped, it leaves no trace: that is how a failed registration frees its index.
 
 use super::Resource;
+use super::command::retention::Pruned;
 use super::command::{Done, LogEffect};
 use super::commit::{Event, EventKind};
 use super::keys;
@@ -49,6 +50,7 @@ pub struct Tx<'a> {
     logs: BTreeMap<String, Option<LogEntry>>,
     edited: BTreeSet<(String, u64)>,
     pub(super) rules: RuleChanges,
+    pruned: Option<Pruned>,
     out: Finished,
 }
 
@@ -68,6 +70,7 @@ impl<'a> Tx<'a> {
             logs: BTreeMap::new(),
             edited: BTreeSet::new(),
             rules: RuleChanges::default(),
+            pruned: None,
             out: Finished::default(),
         }
     }
@@ -96,6 +99,15 @@ impl<'a> Tx<'a> {
     /// Notes that readers of a resource are to be told.
     pub fn touch(&mut self, resource: Resource) {
         self.out.touched.insert(resource);
+    }
+
+    /// The last commit whose record is deleted.
+    pub fn pruned(&self) -> u64 {
+        self.pruned.as_ref().map_or(self.view.pruned(), |p| p.through)
+    }
+    /// Deletes the records up to there.
+    pub fn prune(&mut self, pruned: Pruned) {
+        self.pruned = Some(pruned);
     }
 
     /// Sets the identity of the MGS.
@@ -480,6 +492,11 @@ impl<'a> Tx<'a> {
             }
         }
         self.rules.finish(&mut out.changes)?;
+        if let Some(pruned) = &self.pruned {
+            put(&mut out.changes, keys::PRUNED.to_owned(), pruned)?;
+            let gone = self.view.pruned() + 1..=pruned.through;
+            out.changes.extend(gone.map(|seq| (keys::commit(seq), None)));
+        }
         for ((fs, id), target) in &self.targets {
             put_or_delete(&mut out.changes, keys::target(fs, *id), target.as_ref())?;
         }

@@ -1,6 +1,7 @@
 //! The view: what the store holds, decoded. Loading and committing go through the same function, [`View::apply`], so
 //! that a daemon which restarts sees exactly what it saw before.
 
+use super::command::retention::Pruned;
 use super::keys::{self, Key};
 use super::logs::{LogEntry, LogHead};
 use super::names::TargetId;
@@ -135,6 +136,8 @@ pub struct View {
     pub logs: BTreeMap<String, LogEntry>,
     /// Who may register.
     pub rules: Rules,
+    /// Where the commit records begin.
+    pruned: Pruned,
     /// The last restore from a backup.
     pub restore: Option<Restore>,
     /// Names of logs by object number, for requests that carry a log id.
@@ -189,6 +192,7 @@ impl View {
             (Some(Key::Rule(rule)), value) => {
                 self.rules.apply(rule, value).map_err(|why| corrupt(key, why))?;
             }
+            (Some(Key::Pruned), Some(v)) => self.pruned = json(key, v)?,
             // in the order of epochs: the last one stays
             (Some(Key::Restore(_)), Some(v)) => self.restore = Some(json(key, v)?),
             (Some(Key::Log(log)), Some(v)) => {
@@ -219,7 +223,7 @@ impl View {
                 }
             }
             // Old commits go by retention; nothing else of ours is ever deleted, and the rest is not ours.
-            (Some(Key::Meta | Key::Commit(_) | Key::Restore(_)), _) | (None, _) => {}
+            (Some(Key::Meta | Key::Pruned | Key::Commit(_) | Key::Restore(_)), _) | (None, _) => {}
         }
         Ok(())
     }
@@ -246,6 +250,16 @@ impl View {
 }
 
 impl View {
+    /// The last commit whose record was deleted; 0: all are there.
+    pub const fn pruned(&self) -> u64 {
+        self.pruned.through
+    }
+
+    /// The same, with its hash: the anchor of the chain of records.
+    pub const fn anchor(&self) -> &Pruned {
+        &self.pruned
+    }
+
     /// A log by its id. The id of an erased log finds nothing, even if the name was used again.
     pub fn log_by_id(&self, id: LogId) -> Option<(&str, &LogEntry)> {
         let name = self.log_names.get(&id.oid)?;

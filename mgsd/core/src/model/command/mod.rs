@@ -6,6 +6,7 @@ pub mod param;
 pub mod pool;
 pub mod registration;
 pub mod reservation;
+pub mod retention;
 
 use super::Resource;
 use super::commit::EventKind;
@@ -25,6 +26,8 @@ pub enum Command {
     Registration(registration::Command),
     /// `mgsctl target reserve …`
     Reservation(reservation::Command),
+    /// Old commit records go.
+    Retention(retention::Command),
 }
 
 /// A command with who asks, and how.
@@ -94,6 +97,12 @@ impl From<reservation::Command> for Command {
     }
 }
 
+impl From<retention::Command> for Command {
+    fn from(command: retention::Command) -> Self {
+        Self::Retention(command)
+    }
+}
+
 impl Command {
     /// Plans it.
     ///
@@ -106,6 +115,7 @@ impl Command {
             Self::Pool(command) => command.plan(tx),
             Self::Registration(command) => command.plan(tx),
             Self::Reservation(command) => command.plan(tx),
+            Self::Retention(command) => command.plan(tx),
         }
     }
 }
