@@ -71,11 +71,13 @@ pub fn plan_ready(tx: &mut Tx<'_>, req: &Request, withheld: bool) -> Result<Read
         Some(net) => before.iter().filter(|n| n.net_name() != *net).copied().collect(),
         None => merged(&before, &req.nids),
     };
+    // A target formatted anew counts its starts from 1 again: an equal number is another start.
+    let anew = |old: &NidEntry| target.registered.seq > old.seq;
+    let same = old.is_some_and(|old| old.instance == req.info.instance && old.nids == nids && !anew(&old));
     if !target.ready {
         target.ready = true;
         tx.set_target(fs, id, Some(target));
     }
-    let same = old.is_some_and(|old| old.instance == req.info.instance && old.nids == nids);
     if same && !withheld {
         return Ok(Ready::Unchanged);
     }
