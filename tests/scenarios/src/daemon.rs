@@ -1,8 +1,9 @@
 //! mgsd in this process, on loopback, with a store of its own.
 use crate::Error;
+use clap::Parser;
 use mgs_api::{Address, Client};
-use mgsd::config::Config;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use mgsd::config::{Arguments, Config};
+use std::net::SocketAddr;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -16,10 +17,21 @@ pub struct Daemon {
     pub lnet: SocketAddr,
     /// Its API.
     pub api: Client,
+    nid: Nid,
+    ir_timeout: Duration,
     stop: oneshot::Sender<()>,
     /// A runtime of its own, whose end ends every task of the daemon and closes its store.
     thread: JoinHandle<Result<(), Error>>,
     /// Kept until the daemon has ended.
+    data: TempDir,
+}
+
+/// An mgsd that was stopped; its store waits for the next start.
+#[derive(Debug)]
+pub struct Stopped {
+    nid: Nid,
+    ir_timeout: Duration,
+    port: u16,
     data: TempDir,
 }
 
@@ -30,6 +42,41 @@ impl Daemon {
     /// No place for its store, or it does not start.
     pub async fn start(nid: Nid, ir_timeout: Duration) -> Result<Self, Error> {
         let data = tempfile::tempdir().map_err(|e| Error::Daemon(format!("no temporary directory: {e}")))?;
+        Stopped { nid, ir_timeout, port: 0, data }.start().await
+    }
+
+    /// Ends it, and says what `mgsd check` finds in its store.
+    ///
+    /// # Errors
+    /// It ended by itself or in disorder, or the store cannot be read.
+    pub async fn stop(self) -> Result<Vec<String>, Error> {
+        let Stopped { data, .. } = self.pause().await?;
+        let check =
+            move || mgsd::daemon::check(&data.path().join("data")).map_err(|e| Error::Daemon(e.to_string()));
+        tokio::task::spawn_blocking(check).await.map_err(|e| Error::Daemon(e.to_string()))?
+    }
+
+    /// Ends it for a while: nobody listens, the store is kept.
+    ///
+    /// # Errors
+    /// It ended by itself or in disorder.
+    pub async fn pause(self) -> Result<Stopped, Error> {
+        let Self { lnet, nid, ir_timeout, stop, thread, data, .. } = self;
+        let lost = |what: &dyn std::fmt::Debug| Error::Daemon(format!("did not end in order: {what:?}"));
+        stop.send(()).map_err(|()| lost(&"it had ended before"))?;
+        let end = move || thread.join().map_err(|_| lost(&"it panicked"))?;
+        tokio::task::spawn_blocking(end).await.map_err(|e| Error::Daemon(e.to_string()))??;
+        Ok(Stopped { nid, ir_timeout, port: lnet.port(), data })
+    }
+}
+
+impl Stopped {
+    /// Starts it on its store, where it listened before.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn start(self) -> Result<Daemon, Error> {
+        let Self { nid, ir_timeout, port, data } = self;
         let socket = data.path().join("api.sock");
         let config = Config {
             data: data.path().join("data"),
@@ -67,21 +114,6 @@ impl Daemon {
         let address: Address = format!("unix:{}", socket.display())
             .parse()
             .map_err(|e| Error::Daemon(format!("address of the API: {e}")))?;
-        Ok(Self { lnet, api: Client::new(address), stop, thread, data })
-    }
-
-    /// Ends it, and says what `mgsd check` finds in its store.
-    ///
-    /// # Errors
-    /// It ended by itself or in disorder, or the store cannot be read.
-    pub async fn stop(self) -> Result<Vec<String>, Error> {
-        let Self { stop, thread, data, .. } = self;
-        let lost = |what: &dyn std::fmt::Debug| Error::Daemon(format!("did not end in order: {what:?}"));
-        stop.send(()).map_err(|()| lost(&"it had ended before"))?;
-        let end = move || {
-            thread.join().map_err(|_| lost(&"it panicked"))??;
-            mgsd::daemon::check(&data.path().join("data")).map_err(|e| Error::Daemon(e.to_string()))
-        };
-        tokio::task::spawn_blocking(end).await.map_err(|e| Error::Daemon(e.to_string()))?
+        Ok(Daemon { lnet, api: Client::new(address), nid, ir_timeout, stop, thread, data })
     }
 }

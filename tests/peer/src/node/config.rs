@@ -113,6 +113,8 @@ pub struct NodeConfig {
     pub release: Release,
     /// Byte order of the machine.
     pub order: Order,
+    /// Everything on it is mounted with `-o noir`: its MGC does not ask for imperative recovery.
+    pub noir: bool,
     /// Source of cookies, uuids and delays.
     pub seed: u64,
     /// Wall clock at boot since the Unix epoch: the incarnation and the first xid come from it.
@@ -122,7 +124,7 @@ pub struct NodeConfig {
 impl NodeConfig {
     /// A little-endian node of release 2.17.57.
     pub const fn new(nid: Nid, mgs: Vec<Nid>, seed: u64, boot: Duration) -> Self {
-        Self { nid, mgs, release: Release::V2_17, order: Order::Little, seed, boot }
+        Self { nid, mgs, release: Release::V2_17, order: Order::Little, noir: false, seed, boot }
     }
 }
 

@@ -139,7 +139,7 @@ impl Node {
 
     fn asked(&self) -> ConnectData {
         ConnectData {
-            flags: self.dialect.connect_flags,
+            flags: self.dialect.connect_flags & !if self.cfg.noir { connect_flags::IMP_RECOV } else { 0 },
             version: self.dialect.version,
             flags2: self.dialect.connect_flags2,
             ..ConnectData::default()

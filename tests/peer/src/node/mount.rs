@@ -338,7 +338,9 @@ impl Node {
         let (owner, name) = match role {
             Role::Nodemap if self.logs.values().any(|l| l.role == Role::Nodemap) => return,
             Role::Nodemap => ("", "nodemap".to_owned()),
-            Role::Recover if !self.rpc.has(connect_flags::IMP_RECOV) => return,
+            // What was asked for counts until an MGS has answered.
+            Role::Recover if self.cfg.noir => return,
+            Role::Recover if self.is_full() && !self.rpc.has(connect_flags::IMP_RECOV) => return,
             Role::Recover => (own.as_str(), format!("{fs}-{}", if target { "mdtir" } else { "cliir" })),
             Role::Params => (own.as_str(), "params".to_owned()),
             Role::Barrier => (own.as_str(), format!("{fs}-barrier")),

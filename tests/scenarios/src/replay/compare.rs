@@ -30,7 +30,7 @@ impl Asked {
     }
 }
 /// Name of a log up to its last `-`.
-pub(super) fn base(log: &str) -> &str {
+pub(crate) fn base(log: &str) -> &str {
     log.rsplit_once('-').map_or(log, |(base, _)| base)
 }
 

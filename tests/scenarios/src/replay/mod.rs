@@ -22,6 +22,7 @@ mod net;
 mod teeth;
 mod translate;
 
+pub(crate) use compare::base as log_base;
 pub use difference::Difference;
 
 use crate::Error;
@@ -53,6 +54,8 @@ pub struct Options {
     pub steps: bool,
     /// Connect flags that mgsd says it does not offer (`ocd_connect_flags`, `ocd_connect_flags2`).
     pub not_offered: (u64, u64),
+    /// File systems that only the recorded MGS accepts.
+    pub without: &'static [&'static str],
     /// When the recorded MGS left STARTUP, since the Unix epoch; zero: not in this session.
     pub full_at: Duration,
 }
@@ -165,6 +168,22 @@ impl Replay {
             requests: requests - before.requests,
             compared: compared - before.compared,
         })
+    }
+
+    /// Leaves out what was captured before `until`, but for new connections.
+    ///
+    /// # Errors
+    /// There is no connection.
+    pub async fn skip(&mut self, until: Duration) -> Result<(), Error> {
+        while let Some(event) = self.timeline.events.get(self.next).filter(|e| e.time < until && !self.halted)
+        {
+            let event = event.clone();
+            self.next += 1;
+            if matches!(event.item, Item::Dial(..) | Item::Welcome(_)) {
+                self.event(&event).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether everything captured was played.

@@ -16,10 +16,16 @@ pub(crate) struct Stage {
     pub(crate) until: u64,
     /// Recorded state after it, if there is one.
     pub(crate) state: Option<&'static str>,
+    /// It is a named difference as a whole: only its connections are made.
+    pub(crate) skip: bool,
 }
 
 pub(crate) const fn stage(name: &'static str, until: u64, state: Option<&'static str>) -> Stage {
-    Stage { name, until, state }
+    Stage { name, until, state, skip: false }
+}
+
+pub(crate) const fn skipped(name: &'static str, until: u64) -> Stage {
+    Stage { name, until, state: None, skip: true }
 }
 
 /// A session, or as much of it as the stages cover.
@@ -42,15 +48,20 @@ pub(crate) async fn play(session: Session) -> Vec<(&'static str, Played)> {
     let states = States::load(&vectors.join(format!("states/{name}.tar.gz"))).unwrap();
     let daemon = Daemon::start(Nid::tcp(MGS.into(), 0), ir_timeout).await.unwrap();
     let mask = Mask::load(&mask_file()).unwrap();
-    let steps = options.steps;
+    let (steps, without) = (options.steps, options.without);
     let mut replay = Replay::new(timeline, daemon.lnet, mask, options);
     let mut differences: Vec<Difference> = Vec::new();
     let mut played = Vec::new();
     for stage in stages {
+        if stage.skip {
+            replay.skip(Duration::from_secs(stage.until)).await.unwrap();
+            continue;
+        }
         played.push((stage.name, replay.stage(stage.name, Duration::from_secs(stage.until)).await.unwrap()));
         if let Some(state) = stage.state {
             let tables = replay.tables().clone();
-            let found = states.compare(state, &daemon.api, steps, &tables, replay.mask()).await.unwrap();
+            let found =
+                states.compare(state, &daemon.api, (steps, without), &tables, replay.mask()).await.unwrap();
             differences.extend(found);
         }
     }

@@ -1,0 +1,88 @@
+//! Fail-over of targets and of the MGS; what is said at format time and with the tuning tool.
+use crate::site::{FS, Site, mdt, nid, ost, with};
+use lustre_peer::{Event, TargetOptions, TargetState};
+
+const CLIENT: &str = "testfs-client";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn conf_sanity_27b_121_the_mgs_fails_over_and_back() {
+    let mut site = Site::new().await;
+    let mut server = site.node("10.6.0.3@tcp").await;
+    server.mount([mdt(0), ost(0)]).await;
+    let mut client = site.node("10.6.0.4@tcp").await;
+    let before = client.host.mount_client(FS).await.unwrap();
+    for round in 1..3 {
+        site.stop_mgs().await;
+        site.start_mgs().await;
+        for node in [&mut server, &mut client] {
+            node.until(|e| matches!(e, Event::Connected { evicted: true, .. }).then_some(())).await;
+            node.until(|e| matches!(e, Event::Reconfigured { .. } | Event::LogRead { .. }).then_some(()))
+                .await;
+        }
+        // Logs are read on where they were left: a record executed twice would be an error.
+        server.mount([ost(round)]).await;
+        let now = client.config(CLIENT, |t| t.osts.len() == 1 + usize::try_from(round).unwrap()).await;
+        assert_eq!(now.devices["testfs-OST0000-osc"], before.devices["testfs-OST0000-osc"]);
+    }
+    client.end().await;
+    site.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn conf_sanity_49a_49b_timeouts_from_format_options() {
+    let site = Site::new().await;
+    let server = site.node("10.6.0.3@tcp").await;
+    let params = vec!["sys.timeout=65".to_owned(), "sys.ldlm_timeout=19".to_owned()];
+    server.mount([TargetOptions { params, ..mdt(0) }, ost(0)]).await;
+    let tree = site.seen(FS).await;
+    assert_eq!((tree.timeout, tree.ldlm_timeout), (Some(65), Some(19)));
+    site.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn conf_sanity_73a_a_failnode_added_by_the_tuning_tool() {
+    let site = Site::new().await;
+    let server = site.node("10.6.0.3@tcp").await;
+    server.mount([mdt(0), ost(0)]).await;
+    let mut client = site.node("10.6.0.4@tcp").await;
+    client.host.mount_client(FS).await.unwrap();
+    server.umount([ost(0)]).await;
+    let tuned = TargetOptions { failnodes: vec![vec![nid("10.6.0.5@tcp")]], ..ost(0) };
+    server.mount([with(tuned, TargetState::Update)]).await;
+    let live = client.config(CLIENT, |t| t.devices["testfs-OST0000-osc"].connections.len() == 2).await;
+    assert_eq!(live.devices["testfs-OST0000-osc"].connections[1], "10.6.0.5@tcp");
+    assert_eq!(site.seen(FS).await.devices, live.devices);
+    client.end().await;
+    site.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn conf_sanity_73b_many_nids_in_the_parameters() {
+    let site = Site::new().await;
+    let server = site.node("10.6.0.3@tcp").await;
+    let nodes: Vec<_> = (0..161).map(|n| vec![nid(&format!("10.5.0.{n}@tcp"))]).collect();
+    server.mount([mdt(0), TargetOptions { failnodes: nodes, ..ost(0) }]).await;
+    assert_eq!(site.seen(FS).await.devices["testfs-OST0000-osc"].connections.len(), 162);
+    site.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn conf_sanity_137_a_new_mdt_inherits_parameters_and_failnodes() {
+    let site = Site::new().await;
+    let server = site.node("10.6.0.3@tcp").await;
+    let params = vec!["osc.max_dirty_mb=7".to_owned(), "sys.timeout=130".to_owned()];
+    let failnodes = vec![vec![nid("10.6.0.5@tcp")]];
+    server.mount([mdt(0), TargetOptions { params, failnodes, ..ost(0) }]).await;
+    server.mount([mdt(1)]).await;
+    let of = |n: u32| server.host.config(["testfs-MDT0000", "testfs-MDT0001"][n as usize]);
+    let new = of(1).await.unwrap();
+    assert_eq!(new.devices["testfs-OST0000-osc-MDT0001"].connections, ["10.6.0.3@tcp", "10.6.0.5@tcp"]);
+    let value = |(device, name): (&str, &str)| new.params.get(&(device.to_owned(), name.to_owned())).cloned();
+    assert_eq!(
+        value(("testfs-OST0000-osc-MDT0001", "osc.max_dirty_mb")),
+        Some("7".to_owned()),
+        "{:?}",
+        new.params
+    );
+    site.end().await;
+}
