@@ -1,5 +1,5 @@
 //! A writeconf of a whole file system of some size, on the embedded store: one commit, however many logs it erases.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 use lustre_peer::interp::ConfigTree;
 use lustre_peer::node::TargetState;
@@ -27,14 +27,21 @@ async fn writeconf_of_forty_osts_starts_new_logs() {
     }
     let client = PeerHost::start(node("10.7.0.3@tcp")).await.unwrap();
     let before = client.mount_client(FS).await.unwrap();
-    client.power_off().await;
     let name = |kind: &str, index: u32| format!("{FS}-{kind}{index:04x}");
     server.umount(&name("MDT", 0)).await.unwrap();
     for index in 0..OSTS {
         server.umount(&name("OST", index)).await.unwrap();
     }
 
-    server.mount_target(target(TargetKind::Mdt, 0, TargetState::Writeconf)).await.unwrap();
+    // Somebody still has it mounted, and then dies: refused until somebody says that it is all right.
+    let writeconf = || server.mount_target(target(TargetKind::Mdt, 0, TargetState::Writeconf));
+    assert!(writeconf().await.is_err_and(|e| e.to_string().contains("rc = -16")));
+    client.power_off().await;
+    assert!(writeconf().await.is_err_and(|e| e.to_string().contains("rc = -16")));
+    let why = daemon.api.why("testfs-MDT0000").await.unwrap().items;
+    assert!(why.iter().any(|d| d.why.contains("mounted on 10.7.0.3@tcp;")), "{why:?}");
+    daemon.api.fs_approve_writeconf(FS, false).await.unwrap();
+    writeconf().await.unwrap();
     // What is not written again is unknown.
     let refused = server.mount_target(target(TargetKind::Ost, 0, TargetState::Registered)).await;
     assert!(refused.is_err_and(|e| e.to_string().contains("rc = -2")));
@@ -48,4 +55,28 @@ async fn writeconf_of_forty_osts_starts_new_logs() {
     assert_eq!((started(&before), started(&after)), (BTreeSet::from([1]), BTreeSet::from([2])));
     after.targets.clone_from(&before.targets);
     assert!(after == before && after.osts.len() == 40, "{:?}", after.osts);
+}
+
+/// The procedure of the manual: everything is unmounted first, nobody has to allow anything.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_everybody_has_unmounted_a_writeconf_needs_no_leave() {
+    let mgs = "10.7.0.1@tcp".parse().unwrap();
+    let daemon = Daemon::start(mgs, Duration::from_secs(400)).await.unwrap();
+    let node = |nid: &str| HostConfig::new(nid.parse().unwrap(), vec![mgs]).with_mgs_addr(daemon.lnet);
+    let servers = [
+        PeerHost::start(node("10.7.0.2@tcp")).await.unwrap(),
+        PeerHost::start(node("10.7.0.3@tcp")).await.unwrap(),
+    ];
+    let client = PeerHost::start(node("10.7.0.4@tcp")).await.unwrap();
+    servers[0].mount_mdt(FS, 0).await.unwrap();
+    servers[1].mount_ost(FS, 0).await.unwrap();
+    // This one keeps its MGC: another file system stays mounted on the node.
+    servers[0].mount_mdt("other", 0).await.unwrap();
+    client.mount_client(FS).await.unwrap();
+    client.umount(&format!("{FS}-client")).await.unwrap();
+    servers[1].umount(&format!("{FS}-OST0000")).await.unwrap();
+    servers[0].umount(&format!("{FS}-MDT0000")).await.unwrap();
+    servers[0].mount_target(target(TargetKind::Mdt, 0, TargetState::Writeconf)).await.unwrap();
+    servers[1].mount_target(target(TargetKind::Ost, 0, TargetState::Writeconf)).await.unwrap();
+    client.mount_client(FS).await.unwrap();
 }
