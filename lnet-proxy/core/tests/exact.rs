@@ -515,3 +515,21 @@ fn a_pause_is_forgotten() {
         assert_eq!(net.dials.len(), 3, "after {wait:?}");
     }
 }
+
+/// What stands behind a large message is not lost with its memory.
+#[test]
+fn a_small_message_behind_a_large_one() {
+    let mut net = Net::new(config());
+    let conn = net.connect(client(), 5, ConnType::Control);
+    net.relay.clear();
+    let (large, small) =
+        (message(client(), put(26, 1), &[7; 300_000]), message(client(), put(26, 2), b"small"));
+    let bytes = [&large[..], &small, &large].concat();
+    net.bytes(conn, &bytes[..large.len() + 10]);
+    net.bytes(conn, &bytes[large.len() + 10..]);
+    let lengths = net.relay.iter().map(|f| match f {
+        Frame::Deliver { match_bits, payload, .. } => (*match_bits, payload.len()),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(lengths.collect::<Vec<_>>(), [(1, 300_000), (2, 5), (1, 300_000)]);
+}
