@@ -154,7 +154,7 @@ impl Reference {
         }
         let first = !target.ready;
         target.ready = true;
-        if old.is_some_and(|old| (old.instance, old.host) == (instance, host)) {
+        if old.is_some_and(|old| (old.instance, old.host) == (instance, host)) && !target.anew {
             return Some(Verdict { writes: first, ..verdict });
         }
         target.anew = false;
