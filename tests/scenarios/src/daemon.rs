@@ -78,19 +78,22 @@ impl Stopped {
     pub async fn start(self) -> Result<Daemon, Error> {
         let Self { nid, ir_timeout, port, data } = self;
         let socket = data.path().join("api.sock");
-        let config = Config {
-            data: data.path().join("data"),
-            store: store_backends::Place::Sqlite(data.path().join("data")),
-            nids: vec![nid],
-            port: Some(0),
-            bind: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
-            wait_address: false,
-            routes: Vec::new(),
-            api: socket.clone(),
-            relay: None,
-            ir_timeout,
-            check_interval: Duration::from_secs(86_400),
-        };
+        let arguments = Arguments::try_parse_from([
+            "mgsd".into(),
+            "--data".into(),
+            data.path().join("data").into_os_string(),
+            "--nid".into(),
+            nid.to_string().into(),
+            "--port".into(),
+            port.to_string().into(),
+            "--bind".into(),
+            "127.0.0.1".into(),
+            "--api".into(),
+            format!("unix:{}", socket.display()).into(),
+        ]);
+        let arguments = arguments.map_err(|e| Error::Daemon(e.to_string()))?;
+        let mut config = Config::new(&arguments).map_err(|e| Error::Daemon(e.to_string()))?;
+        config.ir_timeout = ir_timeout;
         let (stop, stopped) = oneshot::channel();
         let (ready, is_ready) = oneshot::channel();
         let thread = std::thread::spawn(move || {
