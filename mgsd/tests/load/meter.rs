@@ -88,8 +88,6 @@ pub(crate) async fn start(data: &Path) -> (Arc<Meter>, SocketAddr) {
         checked: tokio::sync::watch::channel(mgsd::store_check::Checked::default()).1,
         started: 0,
     };
-    let checked = tokio::sync::watch::channel(mgsd::store_check::Checked::default()).1;
-    let identity = Identity { nids: vec![MGS.to_owned()], checked, store, started: 0 };
     let engine = mgs_core::engine::Config::default();
     let (driver, handle) = drive::start(engine, Arc::<Meter>::clone(&meter), identity).await.unwrap();
     tokio::spawn(driver.run());
