@@ -141,7 +141,7 @@ async fn a_crowd_at_the_door_harms_nobody() {
     for number in 1..20 {
         mount(number, at).await; // caches of all kinds
     }
-    let (idle_fds, _) = holds(&mgsd);
+    let (idle_fds, idle_resident) = holds(&mgsd);
     let size = Size { mgs: (MGS.parse().unwrap(), at), silent: plan.silent, connects: plan.connects };
     let (mut quiet, mut flooded, mut resident) = (Vec::new(), Vec::new(), Vec::new());
     let mut number = 0;
@@ -192,7 +192,8 @@ async fn a_crowd_at_the_door_harms_nobody() {
     }
     let ratio = median(flooded.clone()).as_secs_f64() / median(quiet.clone()).as_secs_f64();
     println!(
-        "{} mounts idle: median {:?}; {} under flood: median {:?}; ratio {ratio:.2}; resident after each flood: {resident:?} KiB",
+        "{} mounts idle: median {:?}; {} under flood: median {:?}; ratio {ratio:.2}; resident {idle_resident} KiB \
+         before, after each flood {resident:?} KiB",
         quiet.len(),
         median(quiet.clone()),
         flooded.len(),
