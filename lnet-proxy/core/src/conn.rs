@@ -201,5 +201,12 @@ mod tests {
         }
         // That of small ones is used again.
         assert!(after(8192).rx.try_reclaim(8192));
+        for (capacity, kept) in [(KEEP_BUFFER, true), (KEEP_BUFFER + 1, false)] {
+            let mut conn = Conn::new(None, Stage::Request, Duration::ZERO);
+            conn.rx = BytesMut::with_capacity(capacity);
+            conn.received(b"a message", Duration::ZERO);
+            conn.consume(9);
+            assert_eq!(conn.rx.try_reclaim(1), kept, "{capacity}");
+        }
     }
 }
