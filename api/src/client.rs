@@ -13,9 +13,9 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
 use crate::{
-    Address, BadAddress, Change, ClientExport, Decision, FileSystem, List, Log, LogRecord, NewPool,
-    PROBLEM_CONTENT_TYPE, ParamAssignment, ParamInForce, Pool, PoolMembers, Problem, RecoverySwitch, Status,
-    Target,
+    Address, BadAddress, Chain, Change, ClientExport, Commit, Decision, FileSystem, List, Log, LogRecord,
+    NewPool, PROBLEM_CONTENT_TYPE, ParamAssignment, ParamInForce, Pool, PoolMembers, Problem, RecoverySwitch,
+    Status, Target,
 };
 
 /// Longest answer that is read, bytes. The largest config log that sites have is a hundred times smaller.
@@ -253,6 +253,22 @@ impl Client {
     /// Like every call: [`Error`].
     pub async fn pool_remove(&self, pool: &str, osts: &PoolMembers, dry_run: bool) -> Result<Change, Error> {
         self.change(Method::DELETE, &format!("/v1/pools/{}/members", segment(pool)), osts, dry_run).await
+    }
+
+    /// Commits above `after`, at most `limit`.
+    ///
+    /// # Errors
+    /// Like every call: [`Error`].
+    pub async fn commits(&self, after: u64, limit: u32) -> Result<List<Commit>, Error> {
+        self.json(&format!("/v1/commits?after={after}&limit={limit}")).await
+    }
+
+    /// Whether each commit carries the hash of the one before it.
+    ///
+    /// # Errors
+    /// Like every call: [`Error`].
+    pub async fn commit_chain(&self) -> Result<Chain, Error> {
+        self.json("/v1/commits/chain").await
     }
 
     /// What was decided on a node (by NID), a target or a log; oldest first.

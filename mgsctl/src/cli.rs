@@ -5,7 +5,7 @@ use mgs_api::{Address, Client};
 
 use crate::exit::Failure;
 use crate::output::{Format, Output};
-use crate::{client, fs, generate, log, pool, registration, setting, status, target, why};
+use crate::{audit, client, fs, generate, log, pool, registration, setting, status, store, target, why};
 
 /// Shows and changes what a running mgsd holds: file systems, targets, parameters, pools, connected nodes, logs.
 ///
@@ -54,6 +54,12 @@ enum Noun {
     /// Connected nodes: clients and servers
     #[command(subcommand)]
     Client(client::Command),
+    /// The store, while no daemon uses it
+    #[command(subcommand)]
+    Store(store::Command),
+    /// The chain of commits: who changed what
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Configuration logs
     #[command(subcommand)]
     Log(log::Command),
@@ -93,6 +99,8 @@ impl Cli {
             Noun::Target(command) => command.run(&api, &out).await,
             Noun::Registration(command) => command.run(&api, &out).await,
             Noun::Client(command) => command.run(&api, &out).await,
+            Noun::Store(command) => command.run(&out).await,
+            Noun::Audit(command) => command.run(&api, &out).await,
             Noun::Log(command) => command.run(&api, &out).await,
             Noun::Param(setting::Param::Daemon(command)) => command.run(&api, &out).await,
             Noun::Param(setting::Param::Catalogue(command)) => command.run(&out),

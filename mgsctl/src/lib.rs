@@ -3,6 +3,7 @@
 //!
 //! Exit codes: 0 done · 1 refused or failed, one line on stderr · 2 usage · 3 daemon unreachable or outcome unknown.
 
+mod audit;
 mod change;
 mod cli;
 mod client;
@@ -17,6 +18,7 @@ mod pool;
 mod registration;
 mod setting;
 mod status;
+mod store;
 mod table;
 mod target;
 mod why;

@@ -188,3 +188,8 @@ fn pool() {
         ],
     );
 }
+
+#[test]
+fn audit() {
+    transcript("audit", &["audit list", "audit list --after 41 --limit 1 --output json", "audit verify"]);
+}

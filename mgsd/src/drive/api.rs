@@ -8,9 +8,9 @@ use crate::store_check::Checked;
 use async_trait::async_trait;
 use bytes::Bytes;
 use mgs_api::{
-    Change, ClientExport, ClientKind, Decision, FileSystem, IrState, List, LocksHeld, Log, LogChange,
-    MustRemount, Param, ParamInForce, Pool, Problem, ProblemKind, RecordAt, Registered, Registration,
-    RegistrationRules, Reservation, Status, StoreInfo, Target, TargetKind, TargetState, Time,
+    Chain, Change, ClientExport, ClientKind, Commit, Decision, FileSystem, IrState, List, LocksHeld, Log,
+    LogChange, MustRemount, Param, ParamInForce, Pool, Problem, ProblemKind, RecordAt, Registered,
+    Registration, RegistrationRules, Reservation, Status, StoreInfo, Target, TargetKind, TargetState, Time,
 };
 use mgs_core::engine::Engine;
 use mgs_core::export::Export;
@@ -315,6 +315,15 @@ impl Mgs for Handle {
             pcap.map(Bytes::from).ok_or_else(|| Problem::unknown_name("client", &text, known))
         })
         .await
+    }
+
+    async fn commits(&self, after: u64, limit: u32) -> Result<List<Commit>, Problem> {
+        let items = super::audit::list(self.store.as_ref(), after, limit).await?;
+        self.answer(move |engine, _| Ok(List { seq: engine.view().seq, items })).await
+    }
+
+    async fn commit_chain(&self) -> Result<Chain, Problem> {
+        super::audit::verify(self.store.as_ref()).await
     }
 
     async fn params(&self, fs: Option<&str>) -> Result<List<ParamInForce>, Problem> {

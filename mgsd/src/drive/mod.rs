@@ -2,6 +2,7 @@
 //! commits and log lines come out. Everybody else asks by [`Handle`].
 
 mod api;
+mod audit;
 mod farewell;
 mod follow;
 mod ledger;
@@ -78,6 +79,7 @@ pub struct Handle {
     links: Arc<std::sync::atomic::AtomicU32>,
     identity: Arc<Identity>,
     created: watch::Receiver<Option<String>>,
+    store: Arc<dyn Store>,
 }
 
 /// The engine with its driver, ready to run.
@@ -123,6 +125,7 @@ pub async fn start(
     let daemon = format!("mgsd pid {}", std::process::id());
     let (made, created) = watch::channel(None);
     let follower = follow::Follower::start(&store, &tx, engine.view().seq);
+    let shared = Arc::clone(&store);
     let driver = Driver {
         engine,
         store,
@@ -140,7 +143,7 @@ pub async fn start(
         bell: false,
         lost: None,
     };
-    Ok((driver, Handle { tx, links: Arc::default(), identity: Arc::new(identity), created }))
+    Ok((driver, Handle { tx, links: Arc::default(), identity: Arc::new(identity), created, store: shared }))
 }
 
 /// Unix seconds.

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use mgs_api::{
-    Binding, BindingMode, Change, ClientExport, ClientKind, Decision, FileSystem, IrState, List, LocksHeld,
-    Log, LogChange, Param, ParamInForce, Pool, Problem, ProblemKind, RecordAt, Registered, Registration,
-    RegistrationPolicy, RegistrationRules, RegistrationState, Reservation, Status, StoreInfo, Target,
-    TargetKind, TargetState, Time,
+    Binding, BindingMode, Chain, Change, ClientExport, ClientKind, Commit, Decision, FileSystem, IrState,
+    List, LocksHeld, Log, LogChange, Param, ParamInForce, Pool, Problem, ProblemKind, RecordAt, Registered,
+    Registration, RegistrationPolicy, RegistrationRules, RegistrationState, Reservation, Status, StoreInfo,
+    Target, TargetKind, TargetState, Time,
 };
 use tokio::sync::Notify;
 
@@ -102,6 +102,30 @@ impl Mgs for Fake {
             true => Ok(Bytes::from_static(b"a capture file")),
             false => Err(Problem::unknown_name("client", nid, known)),
         }
+    }
+
+    async fn commits(&self, after: u64, limit: u32) -> Result<List<Commit>, Problem> {
+        let commit = |seq: u64, actor: &str, event: &str, target: &str| Commit {
+            seq,
+            time: at(seq),
+            txn: format!("{seq:032x}"),
+            events: vec![
+                serde_json::json!({ "actor": actor, "event": event, "target": target, "instance": seq }),
+            ],
+            notified: texts(&["testfs/config"]),
+            keys: texts(&["fs/testfs"]),
+            prev: format!("{:064x}", seq - 1),
+        };
+        let known = [
+            commit(41, "nid:10.0.0.3@tcp", "target_registered", "testfs-OST000a"),
+            commit(42, "uid:0", "target_ready", "testfs-OST000a"),
+        ];
+        let wanted = known.into_iter().filter(|c| c.seq > after).take(limit as usize);
+        Ok(all(wanted.collect()))
+    }
+
+    async fn commit_chain(&self) -> Result<Chain, Problem> {
+        Ok(Chain { first: 1, last: SEQ, sha256: format!("{SEQ:064x}"), broken_at: None })
     }
 
     async fn params(&self, fs: Option<&str>) -> Result<List<ParamInForce>, Problem> {

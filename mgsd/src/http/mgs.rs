@@ -5,8 +5,8 @@ pub use mgs_core::model::command::{Command, Order};
 use async_trait::async_trait;
 use bytes::Bytes;
 use mgs_api::{
-    Change, ClientExport, Decision, FileSystem, List, Log, ParamInForce, Pool, Problem, Registration,
-    RegistrationRules, Reservation, Status, Target,
+    Chain, Change, ClientExport, Commit, Decision, FileSystem, List, Log, ParamInForce, Pool, Problem,
+    Registration, RegistrationRules, Reservation, Status, Target,
 };
 
 /// The daemon, as the HTTP handlers see it.
@@ -45,6 +45,12 @@ pub trait Mgs: Send + Sync + 'static {
 
     /// What was decided on a node, a target or a log; oldest first, empty when nothing is known.
     async fn why(&self, subject: &str) -> Result<List<Decision>, Problem>;
+
+    /// Commits above `after`, in order, at most `limit`.
+    async fn commits(&self, after: u64, limit: u32) -> Result<List<Commit>, Problem>;
+
+    /// Whether each commit carries the hash of the one before it.
+    async fn commit_chain(&self) -> Result<Chain, Problem>;
 
     /// Parameters in force, or those of `fs`.
     async fn params(&self, fs: Option<&str>) -> Result<List<ParamInForce>, Problem>;

@@ -8,6 +8,7 @@
 //! document. The trait is the seam: the daemon implements it on the engine, tests on a fake.
 
 mod answer;
+mod audit;
 mod client;
 mod fs;
 mod log;

@@ -13,7 +13,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::answer::{Refusal, Shared};
-use super::{Mgs, client, fs, log, openapi, param, pool, registration, reservation, status, target, why};
+use super::{
+    Mgs, audit, client, fs, log, openapi, param, pool, registration, reservation, status, target, why,
+};
 
 /// Largest body of a request, bytes.
 const BODY_MAX: usize = 1 << 20;
@@ -62,6 +64,8 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(pool::list, pool::new))
         .routes(routes!(pool::destroy))
         .routes(routes!(pool::add, pool::remove))
+        .routes(routes!(audit::list))
+        .routes(routes!(audit::verify))
         .routes(routes!(openapi::show))
 }
 

@@ -91,6 +91,15 @@ pub enum EventKind {
         /// Off from now on.
         off: bool,
     },
+    /// The store was copied to another place, where it goes on.
+    StoreMoved {
+        /// Where it was.
+        from: String,
+        /// Where it is.
+        to: String,
+        /// Epoch from then on.
+        epoch: u64,
+    },
     /// A parameter was set.
     ParamSet {
         /// `testfs-OST0000`; `params` for `set_param -P`.

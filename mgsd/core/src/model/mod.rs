@@ -7,6 +7,7 @@ pub mod commit;
 pub mod conf_param;
 pub mod keys;
 pub mod logs;
+pub mod moved;
 pub mod names;
 pub mod params;
 pub mod read;
