@@ -79,11 +79,14 @@ async fn from_sqlite_to_etcd_and_back() {
     let home = view(&read(&last).await);
     assert_eq!(home.meta.unwrap().epoch, new_meta.epoch + 1);
 
+    let nosuch = dir.path().join("nosuch");
+    let absent = format!("sqlite:{}", nosuch.display());
     for (from, to) in
-        [("sqlite:/nosuch/dir", etcd.as_str()), (etcd.as_str(), "tape:0"), (etcd.as_str(), etcd.as_str())]
+        [(absent.as_str(), etcd.as_str()), (etcd.as_str(), "tape:0"), (etcd.as_str(), etcd.as_str())]
     {
         let refused = copy(from, to);
         assert_eq!(refused.status.code(), Some(1), "{from} {to}");
         assert_eq!(text(&refused.stderr).lines().count(), 1, "{}", text(&refused.stderr));
     }
+    assert!(!nosuch.exists(), "looking makes nothing");
 }

@@ -186,6 +186,11 @@ fn check_filter(engine: &Engine, fs: Option<&str>) -> Result<(), Problem> {
 }
 
 impl Handle {
+    fn open_store(&self) -> Result<std::sync::Arc<dyn store_backends::Store>, Problem> {
+        let gone = || Problem::new(ProblemKind::NotNow, "mgsd", "is stopping").hint("try again");
+        self.store.upgrade().ok_or_else(gone)
+    }
+
     async fn answer<T: Send + 'static>(
         &self,
         question: impl FnOnce(&Engine, Now) -> Result<T, Problem> + Send + 'static,
@@ -318,12 +323,12 @@ impl Mgs for Handle {
     }
 
     async fn commits(&self, after: u64, limit: u32) -> Result<List<Commit>, Problem> {
-        let items = super::audit::list(self.store.as_ref(), after, limit).await?;
+        let items = super::audit::list(self.open_store()?.as_ref(), after, limit).await?;
         self.answer(move |engine, _| Ok(List { seq: engine.view().seq, items })).await
     }
 
     async fn commit_chain(&self) -> Result<Chain, Problem> {
-        super::audit::verify(self.store.as_ref()).await
+        super::audit::verify(self.open_store()?.as_ref()).await
     }
 
     async fn params(&self, fs: Option<&str>) -> Result<List<ParamInForce>, Problem> {

@@ -23,7 +23,7 @@ use mgs_core::model::View;
 use mgs_core::model::command::{Done, Order};
 use mgs_core::model::tx::Changes;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use store_backends::{Store, StoreError};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -79,7 +79,8 @@ pub struct Handle {
     links: Arc<std::sync::atomic::AtomicU32>,
     identity: Arc<Identity>,
     created: watch::Receiver<Option<String>>,
-    store: Arc<dyn Store>,
+    /// Not ours: the store is closed when the driver ends.
+    store: Weak<dyn Store>,
 }
 
 /// The engine with its driver, ready to run.
@@ -125,7 +126,7 @@ pub async fn start(
     let daemon = format!("mgsd pid {}", std::process::id());
     let (made, created) = watch::channel(None);
     let follower = follow::Follower::start(&store, &tx, engine.view().seq);
-    let shared = Arc::clone(&store);
+    let shared = Arc::downgrade(&store);
     let driver = Driver {
         engine,
         store,
