@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 
 use store_backends::conformance::cluster::{Cluster, Settings};
@@ -34,21 +35,24 @@ impl Random {
 #[derive(Clone, Copy, Debug)]
 struct Reader {
     batch: usize,
-    /// Yields so often before it fetches.
-    slowness: u64,
+    /// Lets so many commits pass before it looks again.
+    behind: Seq,
     /// Loses its connection after one of so many batches; 0: never.
     disconnects: u64,
     seed: u64,
 }
 
 const READERS: [Reader; 6] = [
-    Reader { batch: 64, slowness: 0, disconnects: 0, seed: 1 },
-    Reader { batch: 5, slowness: 0, disconnects: 50, seed: 2 },
-    Reader { batch: 7, slowness: 20, disconnects: 20, seed: 3 },
-    Reader { batch: 64, slowness: 300, disconnects: 10, seed: 4 },
-    Reader { batch: 1000, slowness: 2000, disconnects: 3, seed: 5 },
-    Reader { batch: 1000, slowness: 0, disconnects: 5, seed: 6 },
+    Reader { batch: 64, behind: 0, disconnects: 0, seed: 1 },
+    Reader { batch: 5, behind: 4, disconnects: 50, seed: 2 },
+    Reader { batch: 7, behind: 12, disconnects: 20, seed: 3 },
+    Reader { batch: 64, behind: 100, disconnects: 10, seed: 4 },
+    Reader { batch: 1000, behind: 700, disconnects: 3, seed: 5 },
+    Reader { batch: 1000, behind: 1500, disconnects: 5, seed: 6 },
 ];
+
+/// Makes a connection of one's own, or hands out the one that there is.
+type Connect = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Arc<dyn Store>> + Send>> + Send + Sync>;
 
 /// Commits `from + 1 ..= to`; commit `n` is transaction `n`.
 async fn write(store: Arc<dyn Store>, from: Seq, to: Seq) {
@@ -64,26 +68,21 @@ async fn write(store: Arc<dyn Store>, from: Seq, to: Seq) {
 
 /// Applies everything above `cursor` up to `end`. What it has applied it writes down after each batch, unless it
 /// loses its connection before: then it begins again from what is written down.
-async fn read(connect: impl AsyncFn() -> Arc<dyn Store>, reader: Reader, cursor: Seq, end: Seq) {
+async fn read(connect: Connect, reader: Reader, cursor: Seq, end: Seq) {
     let mut random = Random(reader.seed);
     let (mut applied, mut written, mut reconnected) = (cursor, cursor, false);
     let mut store = connect().await;
     while written < end {
-        let mut patience = random.below(8);
-        loop {
-            // sometimes it does not wait for the bell, and drops the wait half-way
+        let bell = (written + reader.behind).min(end - 1);
+        if random.below(8) == 0 {
+            // gives up waiting half-way, and looks although nobody rang
             tokio::select! {
                 biased;
-                rung = store.wait(written) => { rung.unwrap(); break }
-                () = tokio::task::yield_now() => match patience {
-                    1 => break,
-                    0 => { store.wait(written).await.unwrap(); break }
-                    _ => patience -= 1,
-                },
+                rung = store.wait(bell) => rung.unwrap(),
+                () = tokio::task::yield_now() => {}
             }
-        }
-        for _ in 0..reader.slowness {
-            tokio::task::yield_now().await;
+        } else {
+            store.wait(bell).await.unwrap();
         }
         let mut next = written;
         for (seq, record) in store.commits(written, reader.batch).await.unwrap() {
@@ -107,17 +106,21 @@ async fn read(connect: impl AsyncFn() -> Arc<dyn Store>, reader: Reader, cursor:
 }
 
 /// `rounds` times: opens the store, commits a part, closes it.
-async fn exact(end: Seq, rounds: u64, open: impl AsyncFn() -> Arc<dyn Store>, own_connections: bool) {
+async fn exact(end: Seq, rounds: u64, open: Connect, own_connections: bool) {
     for round in 0..rounds {
         let (from, to) = (end * round / rounds, end * (round + 1) / rounds);
         let store = open().await;
         assert_eq!(store.barrier().await, Ok(from));
-        let mut writer = JoinSet::new();
-        writer.spawn(write(Arc::clone(&store), from, to));
-        let connect = async || if own_connections { open().await } else { Arc::clone(&store) };
-        let [a, b, c, d, e, f] = READERS.map(|reader| read(connect, reader, from, to));
-        tokio::join!(a, b, c, d, e, f);
-        writer.join_all().await;
+        let shared = Arc::clone(&store);
+        let same: Connect = Arc::new(move || Box::pin(std::future::ready(Arc::clone(&shared))));
+        let mut tasks = JoinSet::new();
+        for reader in READERS {
+            let connect = Arc::clone(if own_connections { &open } else { &same });
+            tasks.spawn(read(connect, reader, from, to));
+        }
+        tasks.spawn(write(store, from, to));
+        drop(same);
+        tasks.join_all().await;
     }
 }
 
@@ -129,26 +132,29 @@ fn run(test: impl Future<Output = ()>) {
 #[test]
 fn memory() {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
-    run(exact(commits("COMMITS_MEMORY", 50_000), 1, async || Arc::clone(&store), false));
+    let open: Connect = Arc::new(move || Box::pin(std::future::ready(Arc::clone(&store))));
+    run(exact(commits("COMMITS_MEMORY", 50_000), 1, open, false));
 }
 
 /// Closed and opened again nine times.
 #[test]
 fn sqlite() {
-    let dir = tempfile::tempdir().unwrap();
-    let open = async || {
+    let dir = Arc::new(tempfile::tempdir().unwrap());
+    let open: Connect = Arc::new(move || {
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(dir.path()).unwrap());
-        store
-    };
+        Box::pin(std::future::ready(store))
+    });
     run(exact(commits("COMMITS_SQLITE", 20_000), 10, open, false));
 }
 
 /// Each connection is one of its own.
 #[test]
 fn etcd() {
-    let open = async || {
-        let store: Arc<dyn Store> = Arc::new(CLUSTER.open(&CLUSTER.url("sequence")).await);
-        store
-    };
+    let open: Connect = Arc::new(|| {
+        Box::pin(async {
+            let store: Arc<dyn Store> = Arc::new(CLUSTER.open(&CLUSTER.url("sequence")).await);
+            store
+        })
+    });
     run(exact(commits("COMMITS_ETCD", 20_000), 2, open, true));
 }
