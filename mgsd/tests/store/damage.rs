@@ -105,3 +105,25 @@ async fn a_running_daemon_finds_damage_and_serves_on() {
     let client = daemon.node(2, 50).await;
     client.host.mount_client("alpha").await.unwrap();
 }
+
+/// Values that a newer release wrote, and that only its kind can read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn values_of_a_newer_format_are_refused() {
+    let dir = a_real_database().await;
+    let data = dir.path().to_str().unwrap();
+    let db = Connection::open(dir.path().join("mgs.db")).unwrap();
+    let mut meta: serde_json::Value =
+        serde_json::from_slice(&rows(&db).into_iter().find(|r| r.key == "meta").unwrap().value).unwrap();
+    assert_eq!(meta["format"], serde_json::json!({"written": 1, "min_reader": 1}));
+    // readable: a newer release that changed nothing for old readers
+    for (min_reader, served) in [(1, true), (2, false)] {
+        meta["format"] = serde_json::json!({"written": 7, "min_reader": min_reader});
+        let value = serde_json::to_vec(&meta).unwrap();
+        let crc = i64::from(crc32fast::hash(&[b"meta\0", value.as_slice()].concat()));
+        write(&db, &Row { key: "meta".to_owned(), value, crc });
+        let said = mgsd(&["check", "--data", data]).await;
+        assert_eq!(said.is_ok(), served, "{said:?}");
+    }
+    let said = mgsd(&["--data", data, "--nid", "127.0.0.1@tcp", "--port", "1"]).await.unwrap_err();
+    assert!(said.contains("needs a reader of format 2, this mgsd reads up to 1"), "{said}");
+}
