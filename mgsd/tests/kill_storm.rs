@@ -1,11 +1,12 @@
-//! `kill -9` at random moments of a registration storm: nothing acknowledged is lost, nothing is half written, and no
-//! target finds its own index "in use".
+//! `kill -9` at random moments of a registration storm, with the store in SQLite and in etcd: nothing acknowledged is
+//! lost, nothing is half written, and no target finds its own index "in use".
 //!
 //! `KILLS` sets how often (20; `make soak` says 1,000), `SEED` repeats a run.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use lustre_peer::host::{HostConfig, PeerError, PeerHost};
 use lustre_peer::node::{Event, TargetKind, TargetOptions};
+use mgs_core::lint;
 use mgs_core::model::view::View;
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -13,8 +14,8 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use store_backends::Store;
-use store_backends::sqlite::SqliteStore;
+use store_backends::Place;
+use store_backends::conformance::cluster::{Cluster, Settings};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::broadcast::error::RecvError;
@@ -63,11 +64,11 @@ fn mgsd() -> Command {
 }
 
 /// Starts the daemon and waits until it serves.
-async fn start(data: &Path, port: u16) -> Child {
+async fn start(data: &Path, store: &str, port: u16) -> Child {
     let mut child = mgsd()
         .arg("--data")
         .arg(data)
-        .args(["--nid", "127.0.0.1@tcp", "--port", &port.to_string()])
+        .args(["--store", store, "--nid", "127.0.0.1@tcp", "--port", &port.to_string()])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -120,13 +121,22 @@ const STORM: u64 = 100;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kill_9_at_random_moments() {
+    storms(None).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kill_9_with_the_store_in_etcd() {
+    storms(Some(Cluster::start(1, &Settings::default()))).await;
+}
+
+async fn storms(etcd: Option<Cluster>) {
     let (kills, seed) = (env("KILLS", 20), env("SEED", u64::from(std::process::id())));
     eprintln!("SEED={seed} KILLS={kills}");
     let mut acknowledged = 0;
     let mut left = kills;
     while left > 0 {
         let kills = left.min(STORM);
-        acknowledged += storm(kills, seed.wrapping_add(left)).await;
+        acknowledged += storm(kills, seed.wrapping_add(left), etcd.as_ref()).await;
         left -= kills;
         eprintln!("{acknowledged} registrations acknowledged, {left} kills to come, none lost");
     }
@@ -134,12 +144,18 @@ async fn kill_9_at_random_moments() {
 }
 
 /// So many kills of the daemons of one store; registrations acknowledged.
-async fn storm(kills: u64, seed: u64) -> u64 {
+async fn storm(kills: u64, seed: u64, etcd: Option<&Cluster>) -> u64 {
+    // The two tests run at the same time: ports of their own.
+    let seed = seed.wrapping_mul(2).wrapping_add(etcd.is_some().into());
     let mut random = Random(seed);
     let dir = tempfile::tempdir().unwrap();
+    let store = match etcd {
+        Some(cluster) => cluster.url(&format!("storm-{seed}")),
+        None => format!("sqlite:{}", dir.path().display()),
+    };
     let port = free_port(&mut random);
     let mgs = SocketAddr::from(([127, 0, 0, 1], port));
-    let mut daemon = start(dir.path(), port).await;
+    let mut daemon = start(dir.path(), &store, port).await;
 
     let (tx, mut acks) = mpsc::unbounded_channel();
     let next = Arc::new(AtomicU32::new(0));
@@ -159,8 +175,8 @@ async fn storm(kills: u64, seed: u64) -> u64 {
         while let Ok(said) = acks.try_recv() {
             acknowledged.insert(said.unwrap());
         }
-        check(dir.path(), &acknowledged).await;
-        daemon = start(dir.path(), port).await;
+        check(&store, &acknowledged).await;
+        daemon = start(dir.path(), &store, port).await;
     }
     // And the last one works: everybody gets on.
     for _ in 0..NODES * 2 {
@@ -168,7 +184,7 @@ async fn storm(kills: u64, seed: u64) -> u64 {
     }
     servers.abort_all();
     daemon.kill().await.unwrap();
-    check(dir.path(), &acknowledged).await;
+    check(&store, &acknowledged).await;
     acknowledged.len() as u64
 }
 
@@ -184,12 +200,13 @@ async fn one(acks: &mut mpsc::UnboundedReceiver<Said>, servers: &mut JoinSet<()>
 }
 
 /// The store as a dead daemon left it: `mgsd check` is clean, and every acknowledged target is there with its logs.
-async fn check(data: &Path, acknowledged: &BTreeSet<u32>) {
-    let verdict = mgsd().arg("check").arg("--data").arg(data).output().await.unwrap();
-    let text = String::from_utf8_lossy(&verdict.stdout);
-    assert!(verdict.status.success(), "{text}{}", String::from_utf8_lossy(&verdict.stderr));
-    let all = SqliteStore::open(data).unwrap().range("").await.unwrap();
+async fn check(store: &str, acknowledged: &BTreeSet<u32>) {
+    if let Some(data) = store.strip_prefix("sqlite:") {
+        verdict(Path::new(data)).await;
+    }
+    let all = Place::parse(store).unwrap().open().await.unwrap().range("").await.unwrap();
     let view = View::load(all.entries.iter().map(|e| (e.key.as_str(), e.value.as_slice()))).unwrap();
+    assert_eq!(lint::view(&view), Vec::<String>::new());
     let Some(fs) = view.fs.get(FS) else {
         assert!(acknowledged.is_empty());
         return;
@@ -211,4 +228,11 @@ async fn check(data: &Path, acknowledged: &BTreeSet<u32>) {
         let own = view.logs.get(&format!("storm-OST{index:04x}")).expect("own log");
         assert_eq!(own.log.last_index(), 4);
     }
+}
+
+/// What `mgsd check` says of a store that nobody has open.
+async fn verdict(data: &Path) {
+    let verdict = mgsd().arg("check").arg("--data").arg(data).output().await.unwrap();
+    let text = String::from_utf8_lossy(&verdict.stdout);
+    assert!(verdict.status.success(), "{text}{}", String::from_utf8_lossy(&verdict.stderr));
 }
