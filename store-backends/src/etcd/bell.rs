@@ -53,7 +53,7 @@ async fn ring_for_ever(cluster: Arc<Cluster>) {
 
 async fn open(cluster: &Cluster, from: i64) -> Result<WatchStream, super::members::Failure> {
     let key = cluster.shape.full(SEQ_KEY);
-    let call = |client: etcd_client::Client| {
+    let call = |client: Arc<etcd_client::Client>| {
         let key = key.clone();
         async move {
             let options = WatchOptions::new().with_start_revision(from);

@@ -1,6 +1,7 @@
 //! Commits, and what becomes of those without an answer.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use etcd_client::{Compare, CompareOp, Txn, TxnOp, TxnResponse};
 use tokio::time::Instant;
@@ -119,7 +120,7 @@ impl Cluster {
 
     /// Makes a transaction once. Its first answer of the other branch is `seq`.
     async fn attempt(&self, txn: Txn) -> Result<Result<Tried, Failure>, StoreError> {
-        let call = |client: etcd_client::Client| {
+        let call = |client: Arc<etcd_client::Client>| {
             let txn = txn.clone();
             async move { kv(&client).txn(txn).await }
         };

@@ -1,6 +1,8 @@
 //! What an operator has to know early: room in the cluster, and rights in it.
 
-use etcd_client::{AlarmAction, AlarmType, Compare, CompareOp, DeleteOptions, Txn, TxnOp};
+use std::sync::Arc;
+
+use etcd_client::{AlarmAction, AlarmType, Client, Compare, CompareOp, DeleteOptions, Txn, TxnOp};
 
 use super::members::kv;
 use super::{Cluster, EtcdConfig, EtcdStore};
@@ -60,10 +62,11 @@ impl EtcdStore {
     /// [`StoreError::Unavailable`] when no member answers.
     pub async fn space(&self) -> Result<Space, StoreError> {
         let members = &self.cluster.members;
-        let status = members.retried(|mut client| async move { client.status().await }).await;
+        let status =
+            members.retried(|client| async move { client.maintenance_client().status().await }).await;
         let status = status.map_err(|failure| members.error(failure))?;
-        let list = |mut client: etcd_client::Client| async move {
-            client.alarm(AlarmAction::Get, AlarmType::Nospace, None).await
+        let list = |client: Arc<Client>| async move {
+            client.maintenance_client().alarm(AlarmAction::Get, AlarmType::Nospace, None).await
         };
         let alarms = members.retried(list).await.map_err(|failure| members.error(failure))?;
         let bytes = |n: i64| u64::try_from(n).unwrap_or(0);
@@ -81,7 +84,7 @@ impl Cluster {
     pub(super) async fn check_access(&self, config: &EtcdConfig) -> Result<(), StoreError> {
         let (from, to) = self.shape.prefix_range("");
         let seq = self.shape.full(SEQ_KEY);
-        let ask = |client: etcd_client::Client| {
+        let ask = |client: Arc<Client>| {
             // etcd checks the rights of both branches; this one is never taken
             let never = Compare::version(seq.clone(), CompareOp::Less, 0);
             let write = TxnOp::delete(from.clone(), Some(DeleteOptions::new().with_range(to.clone())));

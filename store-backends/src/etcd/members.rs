@@ -3,6 +3,7 @@
 //! All requests go to the current member. The first one that gets no answer moves everybody on to the next,
 //! so a member that is gone, cut off or behind costs one attempt, not one in three for ever.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -37,7 +38,7 @@ pub(super) struct Members {
     name: String,
     options: ConnectOptions,
     urls: Vec<String>,
-    clients: Vec<Mutex<Option<Client>>>,
+    clients: Vec<Mutex<Option<Arc<Client>>>>,
     current: AtomicUsize,
     attempt: Duration,
     patience: Duration,
@@ -70,14 +71,14 @@ impl Members {
     /// One attempt at the current member. After [`Failure::Unsure`] another member is the current one.
     pub(super) async fn once<R, F, Fut>(&self, call: &F) -> Result<R, Failure>
     where
-        F: Fn(Client) -> Fut + Sync,
+        F: Fn(Arc<Client>) -> Fut + Sync,
         Fut: Future<Output = Result<R, Error>> + Send,
     {
         let at = self.current.load(Ordering::Relaxed) % self.urls.len().max(1);
         let url = self.urls.get(at).map_or("", String::as_str);
         let attempt = async {
             let client = self.client(at, url).await?;
-            match call(client.clone()).await {
+            match call(Arc::clone(&client)).await {
                 // granted or revoked something meanwhile: our token is of the time before
                 Err(Error::GRpcStatus(status))
                     if status.message().contains("revision of auth store is old") =>
@@ -105,7 +106,7 @@ impl Members {
     /// Attempts at one member after the other, until one answers or patience ends. For requests that may be made twice.
     pub(super) async fn retried<R, F, Fut>(&self, call: F) -> Result<R, Failure>
     where
-        F: Fn(Client) -> Fut + Sync,
+        F: Fn(Arc<Client>) -> Fut + Sync,
         Fut: Future<Output = Result<R, Error>> + Send,
     {
         let mut last = Failure::Unsure("no member answers".to_owned());
@@ -144,16 +145,16 @@ impl Members {
     }
 
     /// The connection to one member; made when first needed, then kept: it connects again by itself.
-    async fn client(&self, at: usize, url: &str) -> Result<Client, Error> {
+    async fn client(&self, at: usize, url: &str) -> Result<Arc<Client>, Error> {
         let Some(slot) = self.clients.get(at) else {
             return Err(Error::InvalidArgs("no endpoint".to_owned()));
         };
         let mut slot = slot.lock().await;
         if let Some(client) = &*slot {
-            return Ok(client.clone());
+            return Ok(Arc::clone(client));
         }
-        let client = Client::connect([url], Some(self.options.clone())).await?;
-        *slot = Some(client.clone());
+        let client = Arc::new(Client::connect([url], Some(self.options.clone())).await?);
+        *slot = Some(Arc::clone(&client));
         Ok(client)
     }
 }
