@@ -11,6 +11,9 @@ pub struct Change {
     pub seq: Option<u64>,
     /// Nothing was changed: this is what would be done.
     pub dry_run: bool,
+    /// What is not refused, and yet may not be meant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// What happened, as the commit's record holds it: an object with the member `event`.
     #[schema(value_type = Vec<Object>)]
     pub events: Vec<serde_json::Value>,

@@ -45,4 +45,7 @@ pub struct ParamAssignment {
     /// By default `conf_param` where it begins with the name of a file system of this MGS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub syntax: Option<ParamSyntax>,
+    /// Take a name that the catalogue of tunables does not know. Nothing else.
+    #[serde(default)]
+    pub force: bool,
 }

@@ -20,6 +20,9 @@ pub(crate) fn show(change: &Change) -> String {
         (false, Some(seq)) => format!("done, seq {seq}\n"),
         (false, None) => "nothing to do: all is as asked for\n".to_owned(),
     };
+    for warning in &change.warnings {
+        out += &format!("warning: {warning}\n");
+    }
     if !change.notified.is_empty() {
         out += &format!("notified: {}\n", change.notified.join(", "));
     }

@@ -33,6 +33,9 @@ pub(crate) enum Command {
         /// How it is spelled; by default conf_param where it begins with the name of a file system
         #[arg(long)]
         syntax: Option<Syntax>,
+        /// Take a name that the catalogue of tunables does not know; nothing else
+        #[arg(long)]
+        force: bool,
         #[command(flatten)]
         how: How,
     },
@@ -71,12 +74,12 @@ impl Command {
     pub(crate) async fn run(self, api: &Client, out: &Output) -> Result<(), Failure> {
         let change = match self {
             Command::List { fs } => return out.document(&api.params(fs.as_deref()).await?, list),
-            Command::Set { assignment, syntax, how } => {
-                let to = ParamAssignment { assignment, syntax: syntax.map(Into::into) };
+            Command::Set { assignment, syntax, force, how } => {
+                let to = ParamAssignment { assignment, syntax: syntax.map(Into::into), force };
                 api.param_set(&to, how.dry_run).await?
             }
             Command::Unset { assignment, syntax, how } => {
-                let what = ParamAssignment { assignment, syntax: syntax.map(Into::into) };
+                let what = ParamAssignment { assignment, syntax: syntax.map(Into::into), force: false };
                 api.param_unset(&what, how.dry_run).await?
             }
         };

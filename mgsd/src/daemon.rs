@@ -97,6 +97,8 @@ pub async fn serve(
     };
     let engine = mgs_core::engine::Config { ir_timeout: config.ir_timeout };
     let weak = Arc::downgrade(&store);
+    // Parsed now, so that the first assignment does not wait for it.
+    tokio::task::spawn_blocking(tunables::Catalogue::shipped);
     let (driver, handle) = drive::start(engine, store, identity).await?;
     drive::retention::spawn(handle.clone(), weak, config.keep);
     let mut driver = tokio::spawn(driver.run());

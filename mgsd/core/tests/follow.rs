@@ -143,8 +143,12 @@ fn several_commits_at_once_among_them_an_erased_file_system() {
     assert_eq!(register(&mut a, &ost(0)).status, 0);
     assert_eq!(register(&mut a, &mdt(0).writeconf()).status, 0);
     assert_eq!(register(&mut a, &ost(0).writeconf()).status, 0);
-    let set =
-        param::Command::Assign { text: "testfs.sys.timeout=77".to_owned(), syntax: None, delete: false };
+    let set = param::Command::Assign {
+        text: "testfs.sys.timeout=77".to_owned(),
+        syntax: None,
+        delete: false,
+        force: false,
+    };
     a.order(Command::Param(set)).unwrap();
     follow(&mut b, &a);
     agree(&b);

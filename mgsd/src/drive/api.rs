@@ -406,6 +406,7 @@ fn change(done: Done, dry_run: bool) -> Change {
     });
     Change {
         seq: done.seq,
+        warnings: done.warnings,
         dry_run,
         events: events.collect(),
         notified: done.notified.iter().map(ToString::to_string).collect(),

@@ -200,6 +200,7 @@ impl Mgs for Fake {
         Ok(Change {
             seq: (!order.dry_run).then_some(SEQ + 1),
             dry_run: order.dry_run,
+            warnings: Vec::new(),
             events: vec![serde_json::json!({ "event": format!("{:?}", order.command) })],
             notified: texts(&["testfs/config"]),
             logs: vec![log],

@@ -52,6 +52,7 @@ pub struct Tx<'a> {
     pub(super) rules: RuleChanges,
     pruned: Option<Pruned>,
     out: Finished,
+    warnings: Vec<String>,
 }
 
 impl<'a> Tx<'a> {
@@ -72,6 +73,7 @@ impl<'a> Tx<'a> {
             rules: RuleChanges::default(),
             pruned: None,
             out: Finished::default(),
+            warnings: Vec::new(),
         }
     }
 
@@ -108,6 +110,11 @@ impl<'a> Tx<'a> {
     /// Deletes the records up to there.
     pub fn prune(&mut self, pruned: Pruned) {
         self.pruned = Some(pruned);
+    }
+
+    /// Tells whoever ordered this of something.
+    pub fn warn(&mut self, warning: String) {
+        self.warnings.push(warning);
     }
 
     /// Sets the identity of the MGS.
@@ -473,6 +480,7 @@ impl<'a> Tx<'a> {
     pub fn done(&self, dry_run: bool) -> Done {
         let changed = !self.out.events.is_empty() && !dry_run;
         Done {
+            warnings: self.warnings.clone(),
             seq: changed.then_some(self.seq),
             events: self.out.events.iter().map(|e| e.kind.clone()).collect(),
             notified: self.out.touched.iter().cloned().collect(),

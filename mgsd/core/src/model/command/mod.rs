@@ -2,6 +2,7 @@
 //! planner, commit and notification serve it as serve a registration.
 
 pub mod fs;
+mod gate;
 pub mod param;
 pub mod pool;
 pub mod registration;
@@ -48,6 +49,8 @@ pub struct Done {
     pub seq: Option<u64>,
     /// What happened.
     pub events: Vec<EventKind>,
+    /// What is not refused, and yet may not be meant.
+    pub warnings: Vec<String>,
     /// Whose readers are told.
     pub notified: Vec<Resource>,
     /// Logs that change.

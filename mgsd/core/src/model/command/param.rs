@@ -1,6 +1,7 @@
 //! Noun `param`: `conf_param` writes into the logs of one file system, `set_param -P` into the log `params` that every
 //! node reads (mgs/07).
 
+use super::gate;
 use crate::Errno;
 use crate::error::Error;
 use crate::model::Resource;
@@ -32,6 +33,8 @@ pub enum Command {
         syntax: Option<Syntax>,
         /// Take it away.
         delete: bool,
+        /// Take a name that the catalogue of tunables does not know. Nothing else.
+        force: bool,
     },
     /// `lctl conf_param DEVICE.PARAM=VALUE`, with `-d` or without a value a deletion.
     Conf {
@@ -61,13 +64,29 @@ pub const PARAMS: &str = "params";
 const TEXT_MAX: usize = 4000;
 
 impl Command {
+    const fn deletes(&self) -> bool {
+        match self {
+            Self::Assign { delete, .. } => *delete,
+            Self::Conf { value, delete, .. } | Self::Set { value, delete, .. } => *delete || value.is_empty(),
+        }
+    }
+
     pub(super) fn plan(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
         match self {
             Self::Assign { .. } => {}
             Self::Conf { name, value, .. } | Self::Set { path: name, value, .. } => check_text(name, value)?,
         }
         match self {
-            Self::Assign { text, syntax, delete } => assigned(tx, text, *syntax, *delete)?.plan(tx),
+            Self::Assign { text, syntax, delete, force } => {
+                let (syntax, command) = assigned(tx, text, *syntax, *delete)?;
+                // Whatever is stored may be taken away.
+                if !command.deletes() {
+                    for warning in gate::judge(tx, text, syntax, *force)? {
+                        tx.warn(warning);
+                    }
+                }
+                command.plan(tx)
+            }
             Self::Conf { device, name, value, delete } => conf(tx, device, name, value, *delete),
             Self::Set { path, value, delete } => set(tx, path, value, *delete),
         }
@@ -75,13 +94,18 @@ impl Command {
 }
 
 /// Takes an assignment apart.
-fn assigned(tx: &Tx<'_>, text: &str, syntax: Option<Syntax>, delete: bool) -> Result<Command, Error> {
+fn assigned(
+    tx: &Tx<'_>,
+    text: &str,
+    syntax: Option<Syntax>,
+    delete: bool,
+) -> Result<(Syntax, Command), Error> {
     let (left, value) = text.split_once('=').map_or((text, None), |(left, value)| (left, Some(value)));
     let refuse = |what: &str, hint: &str| {
         Err(Error::refused(format!("assignment '{}'", text.escape_default()), Errno::EINVAL, what, hint))
     };
     if value.is_none() && !delete {
-        return refuse("has no '='", "write NAME=VALUE, such as testfs-OST0000.osc.max_dirty_mb=64");
+        return refuse("has no '=' (syntax)", "write NAME=VALUE, such as testfs-OST0000.osc.max_dirty_mb=64");
     }
     let value = value.unwrap_or_default().to_owned();
     let first = left.split_once('.');
@@ -93,12 +117,12 @@ fn assigned(tx: &Tx<'_>, text: &str, syntax: Option<Syntax>, delete: bool) -> Re
     let syntax = syntax.unwrap_or(if ours { Syntax::ConfParam } else { Syntax::SetParam });
     match (syntax, first) {
         (Syntax::ConfParam, Some((device, name))) => {
-            Ok(Command::Conf { device: device.to_owned(), name: name.to_owned(), value, delete })
+            Ok((syntax, Command::Conf { device: device.to_owned(), name: name.to_owned(), value, delete }))
         }
         (Syntax::ConfParam, None) => {
-            refuse("names no device", "write DEVICE.PARAM=VALUE, such as testfs.sys.timeout=100")
+            refuse("names no device (syntax)", "write DEVICE.PARAM=VALUE, such as testfs.sys.timeout=100")
         }
-        (Syntax::SetParam, _) => Ok(Command::Set { path: left.to_owned(), value, delete }),
+        (Syntax::SetParam, _) => Ok((syntax, Command::Set { path: left.to_owned(), value, delete })),
     }
 }
 
