@@ -28,6 +28,7 @@ pub fn core_key(data: &[u8]) {
         Key::Rule(rule) => rule.to_string(),
         Key::Target(fs, id) => keys::target(fs, id),
         Key::NidTbl(fs, id) => keys::nidtbl(fs, id),
+        Key::Pruned => keys::PRUNED.to_owned(),
         Key::Restore(epoch) => keys::restore(epoch),
         Key::Log(log) => keys::log(log),
         Key::Segment(log, seq) => keys::segment(log, seq),
