@@ -138,7 +138,10 @@ pub(crate) async fn keep_listening(
         complained = false;
         tokio::select! {
             biased;
-            () = unwanted(&mut wanted) => {
+            ended = unwanted(&mut wanted) => {
+                if ended {
+                    return;
+                }
                 tracing::warn!(%address, "no daemon is ready: not listening, so that nodes try their next MGS NID");
             }
             () = address_gone(address.ip()), if moves => {
@@ -153,8 +156,9 @@ pub(crate) async fn keep_listening(
     }
 }
 
-async fn unwanted(wanted: &mut watch::Receiver<bool>) {
-    drop(wanted.wait_for(|wanted| !*wanted).await);
+/// Whether that is because the driver ended.
+async fn unwanted(wanted: &mut watch::Receiver<bool>) -> bool {
+    wanted.wait_for(|wanted| !*wanted).await.is_err()
 }
 
 /// Returns once the address cannot be bound any more: it belongs to another host.
@@ -224,5 +228,15 @@ mod tests {
         let times = (socket.tcp_keepalive_time().unwrap(), socket.tcp_keepalive_interval().unwrap());
         assert_eq!(times, (Duration::from_secs(30), Duration::from_secs(5)));
         assert_eq!(socket.tcp_keepalive_retries().unwrap(), 5);
+    }
+
+    #[tokio::test]
+    async fn it_ends_with_the_driver() {
+        let listener = bind((std::net::Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let place = Place { address: listener.local_addr().unwrap(), listener: Some(listener) };
+        let (driver, wanted) = watch::channel(true);
+        let (reports, _accepted) = mpsc::channel(1);
+        drop(driver);
+        keep_listening(place, false, wanted, reports).await;
     }
 }

@@ -26,7 +26,7 @@ const MAX_PREFIX_BYTES: usize = 256;
 /// Longer than the election of a new leader with etcd's default settings.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(6);
 
-/// See the [module](self) for its text form, [`EtcdConfig::parse`].
+/// Where the cluster is, and who we are there. Its text form: [`EtcdConfig::parse`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct EtcdConfig {
     /// URLs `http://host:port` or `https://host:port`, all of one scheme; at least one.
