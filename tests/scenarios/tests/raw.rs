@@ -24,6 +24,8 @@ fn nid(text: &str) -> Nid {
 
 /// A node, one TCP connection, no manners.
 struct Raw {
+    /// Of its own: where one connection of a node ends, the others of that node end, too.
+    node: Nid,
     stream: TcpStream,
     buffer: BytesMut,
     /// From the MGS.
@@ -32,12 +34,12 @@ struct Raw {
 
 impl Raw {
     /// Connects as a release, which has the match bits of replies follow `pb_mbits`, or not.
-    async fn connect(daemon: &Daemon, release: u32, by_mbits: bool) -> Self {
+    async fn connect(daemon: &Daemon, node: &str, release: u32, by_mbits: bool) -> Self {
         let stream = TcpStream::connect(daemon.lnet).await.unwrap();
-        let mut raw = Self { stream, buffer: BytesMut::new(), handle: 0 };
+        let mut raw = Self { node: nid(node), stream, buffer: BytesMut::new(), handle: 0 };
         let hello = Hello {
             version: 3,
-            src_nid: nid(NODE),
+            src_nid: raw.node,
             dst_nid: nid(MGS),
             src_pid: LNET_PID,
             dst_pid: 0,
@@ -88,7 +90,7 @@ impl Raw {
         let head = MsgHeader { kind: MsgKind::Lnet, csum: 0, zc_cookies: [0, 0] };
         let header = Header {
             dest: nid(MGS),
-            src: nid(NODE),
+            src: self.node,
             dest_pid: LNET_PID,
             src_pid: LNET_PID,
             payload_len: payload.len().try_into().unwrap(),
@@ -133,8 +135,13 @@ async fn daemon() -> Daemon {
 #[tokio::test(flavor = "multi_thread")]
 async fn replies_go_where_the_node_listens() {
     let daemon = daemon().await;
-    for (release, by_mbits) in [(0x020c_0900, false), (0x020f_0600, true), (0x0211_3900, true)] {
-        let mut raw = Raw::connect(&daemon, release, by_mbits).await;
+    let nodes = [
+        ("10.0.1.1@tcp", 0x020c_0900, false),
+        ("10.0.1.2@tcp", 0x020f_0600, true),
+        ("10.0.1.3@tcp", 0x0211_3900, true),
+    ];
+    for (node, release, by_mbits) in nodes {
+        let mut raw = Raw::connect(&daemon, node, release, by_mbits).await;
         let mbits = 0x7000;
         let ping = Body { mbits, ..raw.body(opc::OBD_PING, version::OBD) };
         raw.ask(0x100, &ping, vec![], 0).await;
@@ -164,8 +171,8 @@ async fn the_end_of_a_log_has_the_status_of_the_release() {
         (0x0211_0000, EBADR),
         (0x0211_3900, EBADR),
     ];
-    for (release, status) in releases {
-        let mut raw = Raw::connect(&daemon, release, false).await;
+    for (n, (release, status)) in releases.into_iter().enumerate() {
+        let mut raw = Raw::connect(&daemon, &format!("10.0.1.{n}@tcp"), release, false).await;
         let body = |raw: &Raw, opc| raw.body(opc, version::LOG);
         let empty = LlogdBody::default().to_vec(Order::Little).into();
         let open = body(&raw, opc::LLOG_ORIGIN_HANDLE_CREATE);
@@ -186,7 +193,7 @@ async fn the_end_of_a_log_has_the_status_of_the_release() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_security_flavor_is_dropped_and_named() {
     let daemon = daemon().await;
-    let mut raw = Raw::connect(&daemon, 0x0211_3900, false).await;
+    let mut raw = Raw::connect(&daemon, NODE, 0x0211_3900, false).await;
     // plain, krb5p, one that nobody knows, and the negotiation of a GSS context.
     let flavors =
         [(opc::OBD_PING, 0x21001), (opc::OBD_PING, 0x62012), (opc::OBD_PING, 0xfffff), (801, 0x62012)];
