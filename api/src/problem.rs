@@ -36,6 +36,9 @@ pub struct Problem {
     /// What to do next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// What a kernel MGS answers in this case, by name (`ENOENT`); none where it has no such case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errno: Option<String>,
 }
 
 /// Types of problems, by blame.
@@ -119,6 +122,7 @@ impl Problem {
             detail: detail.into(),
             allowed: None,
             hint: None,
+            errno: None,
         }
     }
 
@@ -149,6 +153,15 @@ impl Problem {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl Problem {
+    /// Adds the errno of a kernel MGS.
+    #[must_use]
+    pub fn errno(mut self, name: Option<&str>) -> Self {
+        self.errno = name.map(str::to_owned);
         self
     }
 }

@@ -423,7 +423,7 @@ fn problem(error: &Error) -> Problem {
                 Errno::ENOENT | Errno::ENODEV => ProblemKind::UnknownName,
                 _ => ProblemKind::Refused,
             };
-            Problem::new(kind, object.clone(), what.clone()).hint(hint.clone())
+            Problem::new(kind, object.clone(), what.clone()).hint(hint.clone()).errno(errno.name())
         }
         Error::Malformed(_) => of(ProblemKind::Malformed),
         Error::PeerMisbehaved { .. } | Error::Unsupported { .. } => of(ProblemKind::Refused),
