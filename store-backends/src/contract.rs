@@ -115,7 +115,9 @@ pub trait Store: Send + Sync + 'static {
     /// skipped. Empty when there is none yet.
     async fn commits(&self, after: Seq, limit: usize) -> Result<Vec<(Seq, Vec<u8>)>, StoreError>;
 
-    /// The entries of these keys as one consistent state; keys without a value are left out.
+    /// The entries of these keys, sorted, as one consistent state; keys without a value are left out.
+    ///
+    /// A wrapper may leave it out: everything is read then.
     async fn read(&self, keys: &[String]) -> Result<RangeReply, StoreError> {
         let RangeReply { mut entries, seq } = self.range("").await?;
         let keys: std::collections::BTreeSet<&String> = keys.iter().collect();

@@ -1,6 +1,6 @@
 //! A store in memory: for tests and simulation. Nothing survives the process.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -84,6 +84,17 @@ impl State {
         Ok(RangeReply { entries, seq })
     }
 
+    fn read(&self, keys: &[String]) -> Result<RangeReply, StoreError> {
+        let seq = self.seq()?;
+        let keys: BTreeSet<&String> = keys.iter().collect();
+        let found = keys.into_iter().filter_map(|key| Some((key, self.rows.get(key)?)));
+        let entry = |(key, row): (&String, &Row)| {
+            let value = verify(key, &row.value, row.crc)?.to_vec();
+            Ok(Entry { key: key.clone(), value })
+        };
+        Ok(RangeReply { entries: found.map(entry).collect::<Result<_, StoreError>>()?, seq })
+    }
+
     fn commits(&self, after: Seq, limit: usize) -> Result<Vec<(Seq, Vec<u8>)>, StoreError> {
         let seq = self.seq()?;
         let Some(first) = after.checked_add(1) else { return Ok(Vec::new()) };
@@ -130,6 +141,10 @@ impl Default for MemoryStore {
 impl Store for MemoryStore {
     async fn range(&self, prefix: &str) -> Result<RangeReply, StoreError> {
         self.state().range(prefix)
+    }
+
+    async fn read(&self, keys: &[String]) -> Result<RangeReply, StoreError> {
+        self.state().read(keys)
     }
 
     async fn barrier(&self) -> Result<Seq, StoreError> {

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use store_backends::conformance::{Fresh, commits, concurrent, copies, model, ranges};
 use store_backends::memory::MemoryStore;
 use store_backends::{
-    Change, CommitOutcome, CommitRequest, RangeReply, Seq, Snapshot, Store, StoreError, TxnId,
+    Change, CommitOutcome, CommitRequest, Entry, RangeReply, Seq, Snapshot, Store, StoreError, TxnId,
 };
 
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -24,6 +24,8 @@ enum Bug {
     PrefixIsCaseBlind,
     UnsortedRange,
     TornRange,
+    ReadsNeighbours,
+    TornRead,
     StaleBarrier,
     AmendsAnywhere,
     AmendmentCounts,
@@ -73,6 +75,23 @@ impl Store for Faulty {
             }
             _ => self.inner.range(prefix).await,
         }
+    }
+
+    async fn read(&self, keys: &[String]) -> Result<RangeReply, StoreError> {
+        let mut reply = self.inner.read(keys).await?;
+        match self.bug {
+            Bug::ReadsNeighbours => {
+                let all = self.inner.range("").await?;
+                let wanted = |e: &Entry| keys.iter().any(|key| e.key.starts_with(key.as_str()));
+                reply.entries = all.entries.into_iter().filter(wanted).collect();
+            }
+            Bug::TornRead => {
+                tokio::task::yield_now().await;
+                reply.seq = self.inner.barrier().await?;
+            }
+            _ => {}
+        }
+        Ok(reply)
     }
 
     async fn barrier(&self) -> Result<Seq, StoreError> {
@@ -192,6 +211,8 @@ catches! {
     prefix_is_case_blind: PrefixIsCaseBlind by ranges::prefixes_are_exact;
     unsorted_range: UnsortedRange by ranges::entries_are_sorted_by_bytes;
     torn_range: TornRange by concurrent::commits_are_atomic_for_readers;
+    reads_neighbours: ReadsNeighbours by ranges::keys_are_read_together;
+    torn_read: TornRead by concurrent::commits_are_atomic_for_readers;
     stale_barrier: StaleBarrier by commits::sequence_is_dense;
     stale_barrier_among_writers: StaleBarrier by concurrent::concurrent_writers_are_linearizable;
     amends_anywhere: AmendsAnywhere by commits::an_amendment_is_beside_the_sequence;

@@ -67,6 +67,7 @@ macro_rules! conformance_suite {
             commits::find_txn_resolves
             ranges::entries_are_sorted_by_bytes
             ranges::prefixes_are_exact
+            ranges::keys_are_read_together
             copies::a_restored_store_is_equal
             copies::restore_needs_an_empty_store
             copies::a_contradictory_snapshot_is_refused

@@ -1,6 +1,7 @@
 //! Ranges: order and prefix.
 
-use super::{Fresh, keys, must_commit, put, run};
+use super::{Fresh, keys, must_commit, pairs, put, run};
+use crate::RangeReply;
 
 /// Keys around which prefixes go wrong: neighbours in byte order, wildcards of SQL and of shells, case.
 const KEYS: [&str; 18] = [
@@ -61,5 +62,35 @@ pub fn prefixes_are_exact(factory: impl AsyncFn() -> Fresh) {
             let expected: Vec<&str> = all.iter().copied().filter(|key| key.starts_with(prefix)).collect();
             assert_eq!(keys(&store, prefix).await, expected, "prefix {prefix:?}");
         }
+    });
+}
+
+/// The values of the keys that were asked for and of no others, however many; each once, by bytes.
+pub fn keys_are_read_together(factory: impl AsyncFn() -> Fresh) {
+    run(async {
+        let Fresh { store, keep: _keep } = factory().await;
+        let read = async |keys: &[&str]| {
+            let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
+            store.read(&keys).await.unwrap()
+        };
+        assert_eq!(read(&["seq", "fs"]).await, RangeReply { entries: Vec::new(), seq: 0 });
+        must_commit(&store, KEYS.iter().map(|key| put(key, key)).collect()).await;
+        assert_eq!(pairs(&read(&[]).await), []);
+        let asked = ["fs/b", "nobody", "fs/a", "fs", "fs/a", "seq", "fs/a/"];
+        let found = ["fs", "fs/a", "fs/b"].map(|key| (key.to_owned(), key.to_owned()));
+        let found = found.into_iter().chain([("seq".to_owned(), "1".to_owned())]);
+        assert_eq!(pairs(&read(&asked).await), found.collect::<Vec<_>>());
+
+        // more than any backend asks for at once
+        let many: Vec<String> = (0..450).map(|i| format!("llog/many/{i:03}")).collect();
+        for (n, part) in many.chunks(90).enumerate() {
+            let seq = must_commit(&store, part.iter().map(|key| put(key, key)).collect()).await;
+            assert_eq!(seq, 2 + n as u64);
+        }
+        let asked: Vec<String> = many.iter().rev().cloned().collect();
+        let reply = store.read(&asked).await.unwrap();
+        assert_eq!(reply.seq, 6);
+        assert!(reply.entries.iter().map(|e| &e.key).eq(&many));
+        assert!(reply.entries.iter().all(|e| e.value == e.key.as_bytes()));
     });
 }

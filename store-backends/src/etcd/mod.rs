@@ -29,6 +29,7 @@ mod read;
 mod restore;
 mod shape;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -118,6 +119,14 @@ impl Store for EtcdStore {
         let (from, to) = self.cluster.shape.prefix_range(prefix);
         let (at, entries) = self.cluster.scan(from, to, usize::MAX).await?;
         // what lies there belongs to a snapshot that is not yet, or never, complete
+        let entries = if at.restoring { Vec::new() } else { entries };
+        Ok(RangeReply { entries, seq: at.seq })
+    }
+
+    async fn read(&self, keys: &[String]) -> Result<RangeReply, StoreError> {
+        let keys: BTreeSet<&str> = keys.iter().map(String::as_str).collect();
+        let keys: Vec<&str> = keys.into_iter().collect();
+        let (at, entries) = self.cluster.pick(&keys).await?;
         let entries = if at.restoring { Vec::new() } else { entries };
         Ok(RangeReply { entries, seq: at.seq })
     }

@@ -1,6 +1,6 @@
 //! Reads: where the store is, and ranges of any size as one state.
 
-use etcd_client::{Error, KeyValue, Txn, TxnOp, TxnOpResponse};
+use etcd_client::{Error, GetOptions, KeyValue, Txn, TxnOp, TxnOpResponse};
 
 use super::Cluster;
 use super::members::{Failure, kv};
@@ -12,6 +12,8 @@ use crate::{Entry, StoreError};
 const PAGE: usize = 1000;
 /// A range is begun anew so often when others compact the cluster faster than we read.
 const ROUNDS: usize = 8;
+/// Keys asked for in one request; a cluster takes 128 operations.
+const KEYS: usize = 100;
 
 /// A page, and what it needs to go on.
 struct Page {
@@ -128,6 +130,65 @@ impl Cluster {
             })
             .await?;
         Ok(Page { more: response.more(), kvs: response.take_kvs() })
+    }
+
+    /// The entries of these keys, which are sorted, and where `seq` stood, all at one revision.
+    pub(super) async fn pick(&self, keys: &[&str]) -> Result<(At, Vec<Entry>), StoreError> {
+        let mut batch = KEYS;
+        let mut rounds = 0;
+        loop {
+            match self.pick_once(keys, batch).await? {
+                Ok(found) => return Ok(found),
+                Err(Failure::LargeAnswer) if batch > 1 => batch = (batch / 4).max(1),
+                Err(Failure::Compacted) if rounds < ROUNDS => rounds += 1,
+                Err(failure) => return Err(self.members.error(failure)),
+            }
+        }
+    }
+
+    async fn pick_once(
+        &self,
+        keys: &[&str],
+        batch: usize,
+    ) -> Result<Result<(At, Vec<Entry>), Failure>, StoreError> {
+        let mut first: Option<(At, i64)> = None;
+        let mut entries = Vec::new();
+        let mut left = keys;
+        loop {
+            let (now, later) = left.split_at(batch.min(left.len()));
+            let revision = first.map_or(0, |(_, revision)| revision);
+            let read = self.members.retried(|client| {
+                let options = || Some(GetOptions::new().with_revision(revision));
+                let gets = now.iter().map(|key| TxnOp::get(self.shape.full(key), options()));
+                let gets: Vec<TxnOp> = std::iter::once(self.shape.get_seq()).chain(gets).collect();
+                async move { kv(&client).txn(Txn::new().and_then(gets)).await }
+            });
+            let response = match read.await {
+                Ok(response) => response,
+                Err(failure) => return Ok(Err(failure)),
+            };
+            let (at, revision) = match first {
+                Some(first) => first,
+                None => {
+                    let revision = response.header().map_or(0, etcd_client::ResponseHeader::revision);
+                    (self.shape.at_in(&response, 0)?, revision)
+                }
+            };
+            first = Some((at, revision));
+            for answer in response.op_responses().into_iter().skip(1) {
+                let TxnOpResponse::Get(get) = answer else { continue };
+                for kv in get.kvs() {
+                    let entry = self.shape.entry(kv)?;
+                    if !Shape::is_placeholder(&entry) {
+                        entries.push(entry);
+                    }
+                }
+            }
+            if later.is_empty() {
+                return Ok(Ok((at, entries)));
+            }
+            left = later;
+        }
     }
 
     /// One read of some keys, for finding out which of them is damaged.

@@ -25,6 +25,7 @@ mod write;
 use async_trait::async_trait;
 
 use self::encode::{Chunk, is_hidden};
+use self::read::Asked;
 use crate::{
     Change, CommitOutcome, CommitRequest, Limits, RangeReply, Seq, Snapshot, Store, StoreError, TxnId,
 };
@@ -71,7 +72,14 @@ fn refuse_hidden(changes: &[Change]) -> Result<(), StoreError> {
 #[async_trait]
 impl<S: Store> Store for Large<S> {
     async fn range(&self, prefix: &str) -> Result<RangeReply, StoreError> {
-        self.read(prefix).await
+        self.look(Asked::Prefix(prefix)).await
+    }
+
+    async fn read(&self, keys: &[String]) -> Result<RangeReply, StoreError> {
+        let mut keys = keys.to_vec();
+        keys.sort_unstable();
+        keys.dedup();
+        self.look(Asked::Keys(&keys)).await
     }
 
     async fn barrier(&self) -> Result<Seq, StoreError> {
@@ -115,7 +123,7 @@ impl<S: Store> Store for Large<S> {
     }
 
     async fn snapshot(&self) -> Result<Snapshot, StoreError> {
-        let RangeReply { entries, seq } = self.read("").await?;
+        let RangeReply { entries, seq } = self.look(Asked::Prefix("")).await?;
         Ok(Snapshot { seq, entries })
     }
 

@@ -15,12 +15,33 @@ struct Staged {
     pending: bool,
 }
 
-impl<S: Store> Large<S> {
+/// What is asked for.
+#[derive(Clone, Copy)]
+pub(super) enum Asked<'a> {
     /// As [`Store::range`].
-    pub(super) async fn read(&self, prefix: &str) -> Result<RangeReply, StoreError> {
+    Prefix(&'a str),
+    /// As [`Store::read`]; sorted.
+    Keys(&'a [String]),
+}
+
+impl Asked<'_> {
+    fn has(self, key: &str) -> bool {
+        match self {
+            Self::Prefix(prefix) => key.starts_with(prefix),
+            Self::Keys(keys) => keys.binary_search_by(|k| k.as_str().cmp(key)).is_ok(),
+        }
+    }
+}
+
+impl<S: Store> Large<S> {
+    /// As [`Store::range`] and [`Store::read`].
+    pub(super) async fn look(&self, asked: Asked<'_>) -> Result<RangeReply, StoreError> {
         let mut before: Option<Staged> = None;
         loop {
-            let found = self.inner.range(prefix).await?;
+            let found = match asked {
+                Asked::Prefix(prefix) => self.inner.range(prefix).await?,
+                Asked::Keys(keys) => self.inner.read(keys).await?,
+            };
             // read after it: what was pending then is pending still, or is `last`
             let staged = self.inner.range(STAGED).await?;
             let now = now_of(&staged.entries)?;
@@ -36,7 +57,7 @@ impl<S: Store> Large<S> {
             };
             before = Some(seen);
             if let Some(chunks) = overlay
-                && let Some(entries) = self.resolve(prefix, &found, chunks).await?
+                && let Some(entries) = self.resolve(asked, &found, chunks).await?
             {
                 return Ok(RangeReply { entries, seq: found.seq });
             }
@@ -46,7 +67,7 @@ impl<S: Store> Large<S> {
     /// What the range shows; `None` when the store has moved on meanwhile.
     async fn resolve(
         &self,
-        prefix: &str,
+        asked: Asked<'_>,
         found: &RangeReply,
         chunks: Vec<Chunk>,
     ) -> Result<Option<Vec<Entry>>, StoreError> {
@@ -54,7 +75,7 @@ impl<S: Store> Large<S> {
             found.entries.iter().map(|e| (e.key.as_str(), e.value.as_slice())).collect();
         for change in chunks.iter().flat_map(|chunk| &chunk.changes) {
             match change {
-                Change::Put(key, value) if key.starts_with(prefix) => drop(map.insert(key, value)),
+                Change::Put(key, value) if asked.has(key) => drop(map.insert(key, value)),
                 Change::Delete(key) => drop(map.remove(key.as_str())),
                 Change::Put(..) => {}
             }

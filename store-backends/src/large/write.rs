@@ -3,6 +3,7 @@
 use super::encode::{
     Intent, LAST, NOW, Now, STAGED, Splitter, chunk_key, intent_key, json, looks_like_parts, stage_prefix,
 };
+use super::read::Asked;
 use super::{Chunk, Large};
 use crate::key::commit_key;
 use crate::{Change, CommitOutcome, CommitRequest, Entry, Guard, Limits, Seq, Store, StoreError};
@@ -24,7 +25,7 @@ impl<S: Store> Large<S> {
     }
 
     async fn guards_hold(&self, req: &CommitRequest) -> Result<Option<CommitOutcome>, StoreError> {
-        let all = if req.guards.len() > FEW_GUARDS { Some(self.read("").await?) } else { None };
+        let all = if req.guards.len() > FEW_GUARDS { Some(self.look(Asked::Prefix("")).await?) } else { None };
         for guard in &req.guards {
             let key = match guard {
                 Guard::Absent(key) | Guard::Equals(key, _) => key,
@@ -32,7 +33,7 @@ impl<S: Store> Large<S> {
             let (entry, at) = match &all {
                 Some(all) => (find(&all.entries, key).cloned(), all.seq),
                 None => {
-                    let reply = self.read(key).await?;
+                    let reply = self.look(Asked::Keys(std::slice::from_ref(key))).await?;
                     (find(&reply.entries, key).cloned(), reply.seq)
                 }
             };

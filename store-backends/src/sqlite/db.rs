@@ -1,5 +1,6 @@
 //! The statements: every read checks, every write seals.
 
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
@@ -40,6 +41,18 @@ impl Db {
         let tx = self.conn.transaction().map_err(failed(path, "begin reading"))?;
         let seq = seq(&tx, path)?;
         let entries = scan(&tx, path, prefix, &format!("{prefix}{AFTER_ALL}"), usize::MAX)?;
+        Ok(RangeReply { entries, seq })
+    }
+
+    /// One consistent state of these keys.
+    pub(super) fn read(&mut self, keys: &BTreeSet<String>) -> Result<RangeReply, StoreError> {
+        let path = &self.path;
+        let tx = self.conn.transaction().map_err(failed(path, "begin reading"))?;
+        let seq = seq(&tx, path)?;
+        let mut entries = Vec::new();
+        for key in keys {
+            entries.extend(get(&tx, path, key)?.map(|value| Entry { key: key.clone(), value }));
+        }
         Ok(RangeReply { entries, seq })
     }
 

@@ -104,7 +104,7 @@ impl SqliteStore {
     }
 
     /// Runs `read` on the reading thread, in a settled store.
-    async fn read<R: Send + 'static>(
+    async fn on_reader<R: Send + 'static>(
         &self,
         read: impl FnOnce(&mut Db) -> Result<R, StoreError> + Send + 'static,
     ) -> Result<R, StoreError> {
@@ -180,11 +180,16 @@ pub fn check(dir: &Path) -> Result<Vec<Finding>, StoreError> {
 impl Store for SqliteStore {
     async fn range(&self, prefix: &str) -> Result<RangeReply, StoreError> {
         let prefix = prefix.to_owned();
-        self.read(move |db| db.range(&prefix)).await
+        self.on_reader(move |db| db.range(&prefix)).await
+    }
+
+    async fn read(&self, keys: &[String]) -> Result<RangeReply, StoreError> {
+        let keys = keys.iter().cloned().collect();
+        self.on_reader(move |db| db.read(&keys)).await
     }
 
     async fn barrier(&self) -> Result<Seq, StoreError> {
-        self.read(Db::seq).await
+        self.on_reader(Db::seq).await
     }
 
     async fn commit(&self, req: CommitRequest) -> CommitOutcome {
@@ -210,7 +215,7 @@ impl Store for SqliteStore {
     }
 
     async fn commits(&self, after: Seq, limit: usize) -> Result<Vec<(Seq, Vec<u8>)>, StoreError> {
-        self.read(move |db| db.commits(after, limit)).await
+        self.on_reader(move |db| db.commits(after, limit)).await
     }
 
     async fn snapshot(&self) -> Result<Snapshot, StoreError> {

@@ -79,6 +79,10 @@ impl Store for Interrupted {
         self.alive()?;
         self.inner.range(prefix).await
     }
+    async fn read(&self, keys: &[String]) -> Result<RangeReply, StoreError> {
+        self.alive()?;
+        self.inner.read(keys).await
+    }
     async fn barrier(&self) -> Result<Seq, StoreError> {
         self.alive()?;
         self.inner.barrier().await

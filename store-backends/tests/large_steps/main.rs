@@ -93,6 +93,12 @@ async fn state(store: &impl Store) -> (Seq, Map) {
         let expected = map.iter().filter(|(key, _)| key.starts_with(prefix));
         assert!(part.entries.iter().map(|e| (&e.key, &e.value)).eq(expected), "{prefix}");
     }
+    let some: Vec<String> =
+        ["llog/big", "fs/old010", "fs/new100", "fs/new", "part/x"].map(str::to_owned).to_vec();
+    let part = store.read(&some).await.unwrap();
+    assert_eq!(part.seq, all.seq);
+    let expected = map.iter().filter(|(key, _)| some.contains(key));
+    assert!(part.entries.iter().map(|e| (&e.key, &e.value)).eq(expected));
     (all.seq, map)
 }
 
