@@ -47,7 +47,7 @@ pub struct Status {
 /// The store behind a daemon.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StoreInfo {
-    /// Backend: `sqlite`, `memory`; later `etcd`, `raft`.
+    /// Backend: `sqlite`, `etcd`, `memory`.
     pub kind: String,
     /// Where it is: a path or an address.
     pub location: String,
@@ -56,6 +56,9 @@ pub struct StoreInfo {
     /// Why no change is taken at present; logs are served on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
+    /// When the store answered last, while it has been silent for 5 s or longer: `ready` is false, logs are served on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silent_since: Option<Time>,
     /// When the whole store was checked last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checked: Option<Time>,

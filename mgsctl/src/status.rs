@@ -23,6 +23,7 @@ fn table(status: &Status) -> String {
         "store",
         format!("{} {} (format {})", status.store.kind, status.store.location, status.store.format),
     );
+    fields.add_some("store not answering since", status.store.silent_since.as_ref());
     fields.add_some("store trouble", status.store.trouble.as_ref());
     fields.add_some("store checked", status.store.checked.as_ref());
     for finding in &status.store.damage {

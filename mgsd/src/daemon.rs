@@ -90,6 +90,7 @@ pub async fn serve(
             },
             format: 1,
             trouble: None,
+            silent_since: None,
             checked: None,
             damage: Vec::new(),
         },

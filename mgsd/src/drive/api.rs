@@ -99,6 +99,15 @@ fn target_of(fs_name: &str, fs: &Fs, id: TargetId, t: &model::view::Target) -> T
     }
 }
 
+/// Why this daemon should not be the one that nodes come to.
+fn not_ready(engine: &Engine) -> Option<&'static str> {
+    match (engine.is_ready(), engine.store_silent_since()) {
+        (false, _) => Some("the store does not yet hold this MGS"),
+        (true, Some(_)) => Some("the store does not answer: logs are served on, nothing is changed"),
+        (true, None) => None,
+    }
+}
+
 fn must_remount((nid, logs): (wire::Nid, &std::collections::BTreeSet<String>)) -> MustRemount {
     MustRemount { nid: nid.to_string(), logs: logs.iter().cloned().collect() }
 }
@@ -107,6 +116,7 @@ fn store(engine: &Engine, identity: &Identity) -> StoreInfo {
     let checked = identity.checked.borrow();
     StoreInfo {
         trouble: engine.store_trouble(),
+        silent_since: engine.store_silent_since().map(time),
         checked: Some(Time::from_unix(checked.at)),
         damage: checked.damage.clone(),
         ..identity.store.clone()
@@ -232,8 +242,8 @@ impl Mgs for Handle {
                 epoch: meta.map_or(0, |m| m.epoch),
                 started: Time::from_unix(identity.started),
                 uptime: wall.saturating_sub(identity.started),
-                ready: engine.is_ready(),
-                not_ready: (!engine.is_ready()).then(|| "the store does not yet hold this MGS".to_owned()),
+                ready: not_ready(engine).is_none(),
+                not_ready: not_ready(engine).map(str::to_owned),
                 must_remount: engine.must_remount().map(must_remount).collect(),
                 store: store(engine, &identity),
                 fs_count: engine.view().fs.len() as u64,

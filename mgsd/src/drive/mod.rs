@@ -49,7 +49,7 @@ enum Message {
     },
     /// The store is not where the view is: another writer. Nothing may be served any longer.
     Lost(String),
-    Barrier(Option<u64>),
+    Barrier(Result<u64, StoreError>),
     /// The store may be above the view.
     Bell,
     /// What other daemons committed; `None` when it could not be read.
@@ -100,6 +100,8 @@ pub struct Driver {
     follower: follow::Follower,
     /// The store is above the view, and a commit of ours is in flight.
     bell: bool,
+    /// What the store said instead of answering the last barrier: one line of the log for the same words.
+    said: Option<String>,
     /// Why the view can no longer be trusted.
     lost: Option<String>,
 }
@@ -142,6 +144,7 @@ pub async fn start(
         tickets: 0,
         follower,
         bell: false,
+        said: None,
         lost: None,
     };
     Ok((driver, Handle { tx, links: Arc::default(), identity: Arc::new(identity), created, store: shared }))
@@ -296,7 +299,13 @@ impl Driver {
                 }
             }
             Message::Stuck { errno, why } => self.engine.handle(Input::Stuck { errno, why }, now),
-            Message::Barrier(seq) => {
+            Message::Barrier(answer) => {
+                let seq = answer.as_ref().ok().copied();
+                let said = answer.err().map(|error| error.to_string());
+                if let Some(error) = said.as_ref().filter(|said| self.said.as_ref() != Some(said)) {
+                    tracing::warn!(error, "the store does not answer; locks are granted and will be revoked");
+                }
+                self.said = said;
                 self.engine.handle(Input::Barrier(seq), now);
                 if seq.is_some_and(|seq| seq > self.engine.view().seq) {
                     self.follow();

@@ -91,13 +91,6 @@ const fn errno(error: &StoreError) -> Errno {
 /// Asks where the store is.
 pub(super) fn barrier(store: Arc<dyn Store>, tx: mpsc::Sender<Message>) {
     tokio::spawn(async move {
-        let seq = match store.barrier().await {
-            Ok(seq) => Some(seq),
-            Err(error) => {
-                tracing::warn!(%error, "the store does not answer; locks are granted and will be revoked");
-                None
-            }
-        };
-        let _ = tx.send(Message::Barrier(seq)).await; // the driver may be gone
+        let _ = tx.send(Message::Barrier(store.barrier().await)).await; // the driver may be gone
     });
 }

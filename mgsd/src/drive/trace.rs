@@ -59,6 +59,12 @@ pub(super) fn event(event: &Event) {
         }
         Event::Committed { seq, requests, locks } => tracing::debug!(seq, requests, locks, "committed"),
         Event::CommitFailed { why } => tracing::error!(why, "commit failed"),
+        Event::StoreSilent { since } => {
+            tracing::error!(since, "the store does not answer: changes are refused, logs are served on");
+        }
+        Event::StoreAnswers { after } => {
+            tracing::warn!(seconds = after.as_secs(), "the store answers again: changes are taken");
+        }
         Event::Flavor { nid, flavor } => {
             tracing::warn!(%nid, flavor = format!("{flavor:#x}"), "request with a security flavor dropped; this MGS serves null only");
         }

@@ -245,6 +245,7 @@ pub(crate) fn status() -> Status {
         store: StoreInfo {
             trouble: None,
             checked: None,
+            silent_since: None,
             damage: Vec::new(),
             kind: "sqlite".to_owned(),
             location: "/var/lib/mgsd/mgs.db".to_owned(),

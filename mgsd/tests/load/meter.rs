@@ -82,6 +82,7 @@ pub(crate) async fn start(data: &Path) -> (Arc<Meter>, SocketAddr) {
             location: data.display().to_string(),
             format: 1,
             trouble: None,
+            silent_since: None,
             checked: None,
             damage: Vec::new(),
         },

@@ -39,7 +39,14 @@ impl Engine {
     }
 
     fn start_barrier(&mut self, now: Now) {
-        if self.grants.current.is_none() && !self.grants.next.is_empty() {
+        if !self.grants.next.is_empty() {
+            self.probe(now);
+        }
+    }
+
+    /// Starts a barrier for those who wait, or for nobody, unless one is in flight.
+    pub(super) fn probe(&mut self, now: Now) {
+        if self.grants.current.is_none() {
             self.grants.barriers += 1;
             let number = self.grants.barriers;
             self.grants.current = Some((number, std::mem::take(&mut self.grants.next)));
@@ -52,6 +59,7 @@ impl Engine {
         let waiting = self.grants.current.take().map(|(_, w)| w).unwrap_or_default();
         match seq {
             Some(seq) => {
+                self.store_answers(now);
                 let stale = self.locks.mark_stale();
                 self.call_back(&stale, now);
                 if seq <= self.view.seq {

@@ -169,6 +169,14 @@ pub enum Event {
     CommitFailed {
         why: String,
     },
+    /// The store has not answered since then (unix seconds): logs are served on, nothing is changed.
+    StoreSilent {
+        since: i64,
+    },
+    /// The store answers again.
+    StoreAnswers {
+        after: Duration,
+    },
     Flavor {
         nid: Nid,
         flavor: u32,

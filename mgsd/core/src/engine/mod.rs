@@ -2,6 +2,7 @@
 
 mod bulk;
 mod callbacks;
+mod fence;
 mod follow;
 mod grants;
 mod guard;
@@ -12,6 +13,7 @@ mod request;
 mod service;
 mod writes;
 
+pub use fence::SILENCE;
 pub use held::{Applicant, PATIENCE as HELD_FOR, Standing};
 pub use io::{CommitResult, Config, Counters, Event, Input, LinkId, Output, Ticket};
 pub use recovery::IrStatus;
@@ -51,6 +53,7 @@ pub struct Engine {
     requests: request::Requests,
     writes: writes::Writes,
     grants: grants::Grants,
+    fence: fence::Fence,
     held: held::Held,
     /// The next end of something stored (unix seconds), and the timer for it.
     expiry: (Option<i64>, u64),
@@ -77,6 +80,10 @@ enum Timer {
     Barrier(u64),
     /// A bulk transfer got no answer.
     Bulk(u64),
+    /// The commit takes long.
+    Commit(u64),
+    /// Whether the store is still there.
+    Fence,
     /// A request in service nears its deadline.
     Early(ReqId),
     /// Nobody has approved a registration.
@@ -103,6 +110,7 @@ impl Engine {
             grants: grants::Grants::default(),
             held: held::Held::default(),
             expiry: (None, 0),
+            fence: fence::Fence::new(now),
             callbacks: callbacks::Callbacks::new(now),
             bulks: bulk::Bulks::default(),
             ahead: BTreeMap::new(),
@@ -119,6 +127,7 @@ impl Engine {
         engine
     }
 
+        engine.watch_store(now);
     /// Takes an input.
     pub fn handle(&mut self, input: Input, now: Now) {
         match input {
@@ -157,6 +166,8 @@ impl Engine {
                 Timer::Bulk(cookie) => self.bulk_late(cookie),
                 Timer::Early(id) => self.early_reply(id, now),
                 Timer::Held(id) => self.lapse(id, now),
+                Timer::Commit(number) => self.commit_late(number, now),
+                Timer::Fence => self.look_at_store(now),
                 Timer::Expiry(number) => self.expiry_due(number, now),
             }
         }

@@ -53,6 +53,8 @@ pub(super) struct Writes {
     behind: u64,
     /// The store does not say what became of the commit in flight: nothing new is taken until it does.
     stuck: Option<Error>,
+    /// Commits sent.
+    sent: u64,
 }
 
 /// What happens when the commit is done.
@@ -119,7 +121,7 @@ impl Engine {
             let error = Error::NotNow { what: "too many registrations are waiting", errno: Errno::EAGAIN };
             return self.answer_error(id, &error, now);
         }
-        if let Some(error) = self.writes.stuck.clone() {
+        if let Some(error) = self.no_writes() {
             return self.refuse(&Write::Register(id, request), &error, now);
         }
         request.entropy = [self.entropy.bytes(), self.entropy.bytes()];
@@ -159,7 +161,7 @@ impl Engine {
             let error = Error::NotNow { what: "too many changes are waiting", errno: Errno::EAGAIN };
             return self.reply(Reply::Order(ticket, Err(error)), now);
         }
-        if let Some(error) = self.writes.stuck.clone() {
+        if let Some(error) = self.no_writes() {
             return self.reply(Reply::Order(ticket, Err(error)), now);
         }
         self.queue_write(Write::Order(ticket, order), now);
@@ -259,6 +261,8 @@ impl Engine {
         });
         flight.changes.insert(keys::commit(base + 1), Some(record));
         self.writes.flight = Some(flight);
+        self.writes.sent += 1;
+        self.watch_commit(self.writes.sent, now);
     }
 
     fn actor(&self, write: &Write) -> String {
@@ -386,6 +390,9 @@ impl Engine {
                 self.count("commits_conflicted");
                 self.writes.behind = at;
                 flight.taken.into_iter().rev().for_each(|write| self.writes.queue.push_front(write));
+        if !matches!(result, CommitResult::Failed { .. }) {
+            self.store_answers(now);
+        }
             }
             CommitResult::Failed { errno, why } => {
                 self.next = self.view.clone();
@@ -405,28 +412,51 @@ impl Engine {
     /// The store does not answer. Who waits is told so, and may come again: a repetition is recognised, whether or not
     /// the commit turns out to be done. Reads go on from the view.
     pub(super) fn stuck(&mut self, errno: Errno, why: String, now: Now) {
-        let Some(flight) = &mut self.writes.flight else { return };
-        let answers = std::mem::take(&mut flight.answers);
-        // Who was told comes again by itself.
-        flight.taken.retain(|w| matches!(w, Write::Create { .. } | Write::Confirm(..) | Write::Expire));
+        if self.writes.flight.is_none() {
+            return;
+        }
         self.count("commits_stuck");
         self.event(Event::CommitFailed { why: why.clone() });
         let error = Error::Storage { what: why, errno };
-        self.fail(answers, &error, now);
+        self.refuse_writes(&error, now);
+        self.writes.stuck = Some(error);
+    }
+
+    /// Everybody who waits for a change is told why there is none, or none that could be sworn to.
+    pub(super) fn refuse_writes(&mut self, error: &Error, now: Now) {
+        if let Some(flight) = &mut self.writes.flight {
+            let answers = std::mem::take(&mut flight.answers);
+            // Who was told comes again by itself.
+            flight.taken.retain(|w| matches!(w, Write::Create { .. } | Write::Confirm(..) | Write::Expire));
+            self.fail(answers, error, now);
+        }
         for write in std::mem::take(&mut self.writes.queue) {
             match write {
                 Write::Create { .. } | Write::Confirm(..) | Write::Expire => {
                     self.writes.queue.push_back(write)
                 }
-                Write::Register(..) | Write::Ready(..) | Write::Order(..) => self.refuse(&write, &error, now),
+                Write::Register(..) | Write::Ready(..) | Write::Order(..) => self.refuse(&write, error, now),
             }
         }
-        self.writes.stuck = Some(error);
+    }
+
+    fn no_writes(&self) -> Option<Error> {
+        self.writes.stuck.clone().or_else(|| self.silence())
     }
 
     /// Why no change is taken at present.
     pub fn store_trouble(&self) -> Option<String> {
-        self.writes.stuck.as_ref().map(ToString::to_string)
+        self.no_writes().map(|error| error.to_string())
+    }
+
+    /// Number of the commit in flight.
+    pub(super) fn in_flight(&self) -> Option<u64> {
+        self.writes.flight.as_ref().map(|_| self.writes.sent)
+    }
+
+    /// Those who wait for the commit in flight have been told that its fate is not known.
+    pub(super) const fn is_stuck(&self) -> bool {
+        self.writes.stuck.is_some()
     }
 
     fn fail(&mut self, answers: Vec<Reply>, error: &Error, now: Now) {
