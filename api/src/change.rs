@@ -30,8 +30,11 @@ pub struct LogChange {
     pub log: String,
     /// It is erased first; nodes that hold it read the new one from the start.
     pub erased: bool,
-    /// Indices of markers that are edited in place.
+    /// Indices of records that are edited in place: markers, and NIDs for mounts to come.
     pub edited: Vec<u32>,
+    /// Indices of records that are cancelled; their bytes stay.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cancelled: Vec<u32>,
     /// Records appended, as `lctl llog_print --raw` shows them.
     pub appended: Vec<String>,
 }

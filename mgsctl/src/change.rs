@@ -33,7 +33,11 @@ pub(crate) fn show(change: &Change) -> String {
         }
         if !log.edited.is_empty() {
             let list: Vec<String> = log.edited.iter().map(ToString::to_string).collect();
-            out += &format!("  markers edited in place: {}\n", list.join(", "));
+            out += &format!("  edited in place: {}\n", list.join(", "));
+        }
+        if !log.cancelled.is_empty() {
+            let list: Vec<String> = log.cancelled.iter().map(ToString::to_string).collect();
+            out += &format!("  cancelled: {}\n", list.join(", "));
         }
         for record in &log.appended {
             out += &format!("  + {}\n", record.trim_start_matches("- "));

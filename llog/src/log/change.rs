@@ -133,4 +133,24 @@ impl Log {
         le::put(&mut chunk.bytes, usize::from(slot.at) + HEAD + extent.start, &bytes);
         Ok(())
     }
+
+    /// Puts another command in the place of a live record of the same length. A reader that is already past it never
+    /// sees the change.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::TooBig`] when the length is another; those of [`Self::append`]. Then nothing is
+    /// changed.
+    pub fn replace(&mut self, index: u32, rec: &LustreCfg) -> Result<(), Error> {
+        rec.check()?;
+        let missing = Error::NotFound { index, last: self.last_index };
+        let (n, slot) = self.locate(index).filter(|_| self.is_live(index)).ok_or_else(|| missing.clone())?;
+        let (len, room) = (rec.encoded_len(), usize::from(slot.len) - MIN);
+        if len != room {
+            let what = format!("{len} bytes in the place of record {index}, which has {room}");
+            return Err(Error::TooBig { what });
+        }
+        let chunk = self.chunks.get_mut(n).ok_or(missing)?;
+        le::put(&mut chunk.bytes, usize::from(slot.at) + HEAD, &rec.encode());
+        Ok(())
+    }
 }

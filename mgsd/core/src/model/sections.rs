@@ -26,7 +26,7 @@ pub struct Writer<'a> {
 }
 
 /// One ADD_UUID per NID: IPv4-sized in the nid field, others as text.
-fn nid_list(node: &str, nids: &[Nid]) -> impl Iterator<Item = LustreCfg> {
+pub(super) fn nid_list(node: &str, nids: &[Nid]) -> impl Iterator<Item = LustreCfg> {
     nids.iter().map(move |nid| match nid.to_u64() {
         Some(v) => LustreCfg::add_uuid(node, v, None),
         None => LustreCfg::add_uuid(node, 0, Some(&nid.to_string())),
