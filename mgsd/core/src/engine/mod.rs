@@ -78,12 +78,12 @@ enum Timer {
     Callback(u64),
     /// The barrier takes long.
     Barrier(u64),
-    /// A bulk transfer got no answer.
-    Bulk(u64),
     /// The commit takes long.
     Commit(u64),
     /// Whether the store is still there.
     Fence,
+    /// A bulk transfer got no answer.
+    Bulk(u64),
     /// A request in service nears its deadline.
     Early(ReqId),
     /// Nobody has approved a registration.
@@ -108,9 +108,9 @@ impl Engine {
             requests: request::Requests::default(),
             writes: writes::Writes::default(),
             grants: grants::Grants::default(),
+            fence: fence::Fence::new(now),
             held: held::Held::default(),
             expiry: (None, 0),
-            fence: fence::Fence::new(now),
             callbacks: callbacks::Callbacks::new(now),
             bulks: bulk::Bulks::default(),
             ahead: BTreeMap::new(),
@@ -124,10 +124,10 @@ impl Engine {
             engine.create_mgs(now);
         }
         engine.watch_expiry(now);
+        engine.watch_store(now);
         engine
     }
 
-        engine.watch_store(now);
     /// Takes an input.
     pub fn handle(&mut self, input: Input, now: Now) {
         match input {
@@ -163,11 +163,11 @@ impl Engine {
                 Timer::Export(cookie) => self.check_export(cookie, now),
                 Timer::Callback(xid) => self.callback_due(xid, now),
                 Timer::Barrier(number) => self.barrier_late(number, now),
+                Timer::Commit(number) => self.commit_late(number, now),
+                Timer::Fence => self.look_at_store(now),
                 Timer::Bulk(cookie) => self.bulk_late(cookie),
                 Timer::Early(id) => self.early_reply(id, now),
                 Timer::Held(id) => self.lapse(id, now),
-                Timer::Commit(number) => self.commit_late(number, now),
-                Timer::Fence => self.look_at_store(now),
                 Timer::Expiry(number) => self.expiry_due(number, now),
             }
         }

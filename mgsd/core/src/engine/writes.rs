@@ -383,6 +383,9 @@ impl Engine {
             return self.event(Event::Bug { what: "a commit ended that was not in flight".to_owned() });
         };
         self.writes.stuck = None;
+        if !matches!(result, CommitResult::Failed { .. }) {
+            self.store_answers(now);
+        }
         match result {
             CommitResult::Committed => self.landed(flight, now),
             CommitResult::Conflict { at } => {
@@ -390,9 +393,6 @@ impl Engine {
                 self.count("commits_conflicted");
                 self.writes.behind = at;
                 flight.taken.into_iter().rev().for_each(|write| self.writes.queue.push_front(write));
-        if !matches!(result, CommitResult::Failed { .. }) {
-            self.store_answers(now);
-        }
             }
             CommitResult::Failed { errno, why } => {
                 self.next = self.view.clone();
