@@ -244,8 +244,8 @@ pub(crate) fn status() -> Status {
         must_remount: Vec::new(),
         store: StoreInfo {
             trouble: None,
-            checked: None,
             silent_since: None,
+            checked: None,
             damage: Vec::new(),
             kind: "sqlite".to_owned(),
             location: "/var/lib/mgsd/mgs.db".to_owned(),
