@@ -4,6 +4,7 @@ use clap::Parser;
 use mgs_api::{Address, Client};
 use mgsd::config::{Arguments, Config};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -45,6 +46,11 @@ impl Daemon {
         Stopped { nid, ir_timeout, port: 0, data }.start().await
     }
 
+    /// The socket of its API, for programs.
+    pub fn socket(&self) -> std::path::PathBuf {
+        self.data.path().join("api.sock")
+    }
+
     /// Ends it, and says what `mgsd check` finds in its store.
     ///
     /// # Errors
@@ -71,6 +77,18 @@ impl Daemon {
 }
 
 impl Stopped {
+    /// The next start has another `ir_timeout`.
+    #[must_use]
+    pub fn with_ir_timeout(mut self, ir_timeout: Duration) -> Self {
+        self.ir_timeout = ir_timeout;
+        self
+    }
+
+    /// Where its store is.
+    pub fn store(&self) -> PathBuf {
+        self.data.path().join("data")
+    }
+
     /// Starts it on its store, where it listened before.
     ///
     /// # Errors
