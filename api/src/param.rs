@@ -48,4 +48,7 @@ pub struct ParamAssignment {
     /// Take a name that the catalogue of tunables does not know. Nothing else.
     #[serde(default)]
     pub force: bool,
+    /// Take a target that has not registered: the setting waits for it.
+    #[serde(default)]
+    pub wait: bool,
 }

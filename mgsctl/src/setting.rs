@@ -36,6 +36,9 @@ pub(crate) enum Command {
         /// Take a name that the catalogue of tunables does not know; nothing else
         #[arg(long)]
         force: bool,
+        /// Take a target that has not registered: the setting waits for it
+        #[arg(long)]
+        wait: bool,
         #[command(flatten)]
         how: How,
     },
@@ -74,12 +77,12 @@ impl Command {
     pub(crate) async fn run(self, api: &Client, out: &Output) -> Result<(), Failure> {
         let change = match self {
             Command::List { fs } => return out.document(&api.params(fs.as_deref()).await?, list),
-            Command::Set { assignment, syntax, force, how } => {
-                let to = ParamAssignment { assignment, syntax: syntax.map(Into::into), force };
+            Command::Set { assignment, syntax, force, wait, how } => {
+                let to = ParamAssignment { assignment, syntax: syntax.map(Into::into), force, wait };
                 api.param_set(&to, how.dry_run).await?
             }
             Command::Unset { assignment, syntax, how } => {
-                let what = ParamAssignment { assignment, syntax: syntax.map(Into::into), force: false };
+                let what = ParamAssignment { assignment, syntax: syntax.map(Into::into), force: false, wait: false };
                 api.param_unset(&what, how.dry_run).await?
             }
         };

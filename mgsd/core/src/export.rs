@@ -59,8 +59,23 @@ pub struct Export {
     pub opened: BTreeSet<String>,
     /// Targets it registered or announced.
     pub targets: BTreeSet<String>,
+    /// How far it has fetched each log.
+    pub fetched: BTreeMap<String, Fetched>,
+    /// Version of the nodemaps that it is reading; what it is told next must be of the same.
+    pub(crate) nodemaps: Option<u64>,
     /// Requests in service.
     pub in_service: usize,
+}
+
+/// How far a node has fetched a log. What it made of the records is its own affair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    /// Object number of the log: under a name there may be another one later.
+    pub oid: u64,
+    /// Last index that it was given, or had when it asked.
+    pub index: u32,
+    /// When, unix seconds.
+    pub at: i64,
 }
 
 impl Export {
@@ -78,6 +93,17 @@ impl Export {
             self.targets.insert(target.to_owned());
         }
         self.remember_fs(fs);
+    }
+    /// Notes that a node was given a log up to an index.
+    pub(crate) fn fetches(&mut self, log: &str, now: Fetched) {
+        if let Some(known) = self.fetched.get_mut(log) {
+            // Another mount of the same node may be behind.
+            if known.oid != now.oid || known.index <= now.index {
+                *known = now;
+            }
+        } else if self.fetched.len() < MAX_TARGETS {
+            self.fetched.insert(log.to_owned(), now);
+        }
     }
     /// The same for a file system alone.
     pub(crate) fn remember_fs(&mut self, fs: &str) {
@@ -189,6 +215,8 @@ impl Exports {
             fs: BTreeSet::new(),
             opened: BTreeSet::new(),
             targets: BTreeSet::new(),
+            fetched: BTreeMap::new(),
+            nodemaps: None,
             in_service: 0,
         };
         renew(&mut export, c, now);

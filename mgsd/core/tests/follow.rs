@@ -148,6 +148,7 @@ fn several_commits_at_once_among_them_an_erased_file_system() {
         syntax: None,
         delete: false,
         force: false,
+        wait: false,
     };
     a.order(Command::Param(set)).unwrap();
     follow(&mut b, &a);

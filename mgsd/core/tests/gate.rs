@@ -25,7 +25,7 @@ fn site() -> Mgs {
 }
 
 fn assign(text: &str, syntax: Option<Syntax>, force: bool) -> Command {
-    param::Command::Assign { text: text.to_owned(), syntax, delete: false, force }.into()
+    param::Command::Assign { text: text.to_owned(), syntax, delete: false, force, wait: false }.into()
 }
 
 /// Assignments that are stored, with their syntax and third column.
@@ -102,6 +102,7 @@ fn force_takes_names_that_nobody_knows_and_nothing_else() {
         syntax: None,
         delete: true,
         force: false,
+        wait: false,
     };
     assert!(mgs.order(gone.into()).unwrap().seq.is_some());
 }

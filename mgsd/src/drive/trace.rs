@@ -79,6 +79,7 @@ pub(super) fn event(event: &Event) {
         Event::Answered { nid, op, object, status, .. } => {
             tracing::trace!(%nid, op, object, status, "answered")
         }
+        Event::OrderRefused { actor, errno, why } => tracing::warn!(actor, %errno, why, "order refused"),
         Event::MustRemount { nid, log } => {
             tracing::warn!(%nid, log, "must be remounted: it has executed records that the restore took away");
         }

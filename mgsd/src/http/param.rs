@@ -73,5 +73,5 @@ fn command(of: ParamAssignment, delete: bool) -> Command {
         ParamSyntax::ConfParam => Syntax::ConfParam,
         ParamSyntax::SetParam => Syntax::SetParam,
     });
-    Command::Assign { text: of.assignment, syntax, delete, force: of.force }
+    Command::Assign { text: of.assignment, syntax, delete, force: of.force, wait: of.wait }
 }

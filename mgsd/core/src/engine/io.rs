@@ -187,6 +187,12 @@ pub enum Event {
         used: u32,
         limit: u32,
     },
+    /// Somebody's order was refused; nothing was changed.
+    OrderRefused {
+        actor: String,
+        errno: Errno,
+        why: String,
+    },
     /// The node has executed records that a restore took away.
     MustRemount {
         nid: Nid,

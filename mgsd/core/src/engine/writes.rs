@@ -334,6 +334,9 @@ impl Engine {
                 Ok(Verdict::default())
             }
             Write::Order(ticket, order) => {
+                self.guard_order(&order.command)?;
+                // what somebody has to do comes first
+                self.remounts(&order.command).into_iter().for_each(|warning| tx.warn(warning));
                 order.command.plan(tx)?;
                 let done = tx.done(order.dry_run);
                 let reply = Some(Reply::Order(*ticket, Ok(Box::new(done))));
@@ -353,7 +356,11 @@ impl Engine {
                 let body = target_reg::encode(&target_reg::refused(request));
                 Some(Reply::Peer(*id, Answer::status(error.errno().status(), vec![body]), Vec::new()))
             }
-            Write::Order(ticket, _) => Some(Reply::Order(*ticket, Err(error.clone()))),
+            Write::Order(ticket, order) => {
+                let (actor, errno, why) = (order.actor.clone(), error.errno(), error.to_string());
+                self.event(Event::OrderRefused { actor, errno, why });
+                Some(Reply::Order(*ticket, Err(error.clone())))
+            }
             Write::Create { .. } | Write::Confirm(..) | Write::Expire => {
                 self.event(Event::Bug { what: error.to_string() });
                 None

@@ -2,7 +2,8 @@
 
 use super::command::retention::Pruned;
 use super::keys::Key;
-use super::rules::{Binding, Policy};
+use super::rules::{Binding, Leave, Policy, Reservation, Verdict};
+use super::settings::{Validation, Writeconf};
 use super::view::sha256_hex;
 use serde::{Deserialize, Serialize};
 
@@ -88,7 +89,7 @@ pub enum EventKind {
     RecoverySwitched {
         /// File system.
         fs: String,
-        /// Off from now on.
+        /// Off from now on; before, it was the other way.
         off: bool,
     },
     /// The store was copied to another place, where it goes on.
@@ -108,6 +109,9 @@ pub enum EventKind {
         name: String,
         /// `64`.
         value: String,
+        /// Values that it replaces, or, of a parameter with several values at a time, joins; none: the default.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        before: Vec<String>,
     },
     /// A parameter was taken away: mounts to come see the default.
     ParamDeleted {
@@ -115,6 +119,41 @@ pub enum EventKind {
         device: String,
         /// `osc.max_dirty_mb`, or a path.
         name: String,
+        /// Values that it had.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        before: Vec<String>,
+    },
+    /// An assignment that the judge found wrong was taken: by policy, or because somebody insisted.
+    ParamTolerated {
+        /// `testfs-OST0000.osc.max_dirty_mb=64`.
+        assignment: String,
+        /// Class of what is wrong.
+        class: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// Whether wrong assignments are refused was set.
+    ValidationSet {
+        /// `enforce`, `warn`.
+        validation: Validation,
+        /// The same before.
+        before: Validation,
+    },
+    /// What a writeconf does to settings and pools was set.
+    WriteconfSet {
+        /// File system.
+        fs: String,
+        /// `reapply`, `wipe`, `ask`.
+        writeconf: Writeconf,
+        /// The same before.
+        before: Writeconf,
+    },
+    /// Settings went with the logs that a writeconf erased.
+    SettingsWiped {
+        /// File system, or target.
+        device: String,
+        /// How many.
+        settings: u64,
     },
     /// A pool was made.
     PoolCreated {
@@ -123,7 +162,7 @@ pub enum EventKind {
         /// Pool.
         pool: String,
     },
-    /// OSTs became members of a pool, or left it.
+    /// OSTs became members of a pool, or left it; none of them was a member before, or all were.
     PoolMembers {
         /// File system.
         fs: String,
@@ -133,6 +172,14 @@ pub enum EventKind {
         osts: Vec<String>,
         /// They joined.
         added: bool,
+    },
+    /// Nodemaps were changed.
+    NodemapsEdited {
+        /// What was done, in the words of `lctl`; of a large batch the beginning.
+        edits: Vec<String>,
+        /// How many more edits the batch has.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        more: usize,
     },
     /// A pool is gone.
     PoolDestroyed {
@@ -159,21 +206,33 @@ pub enum EventKind {
         from: Vec<String>,
         /// A yes that nobody used goes then, unix seconds.
         until: i64,
+        /// What was said of it before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<Verdict>,
     },
     /// A target that is not registered is to be refused.
     RegistrationRefused {
         /// `testfs-OST0000`.
         target: String,
+        /// What was said of it before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<Verdict>,
     },
     /// What was said of a target is taken back.
     VerdictForgotten {
         /// `testfs-OST0000`.
         target: String,
+        /// What was said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<Verdict>,
     },
     /// Nobody used an approval in time.
     ApprovalExpired {
         /// `testfs-OST0000`.
         target: String,
+        /// The approval.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<Verdict>,
     },
     /// Binding of NIDs to addresses was set.
     BindingSet {
@@ -198,11 +257,17 @@ pub enum EventKind {
     IndexUnreserved {
         /// `testfs-OST0000`.
         target: String,
+        /// The reservation.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<Reservation>,
     },
     /// A reservation has ended.
     ReservationExpired {
         /// `testfs-OST0000`.
         target: String,
+        /// The reservation.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<Reservation>,
     },
     /// One writeconf of MDT0000 may erase logs that nodes have mounted.
     WriteconfApproved {
@@ -210,11 +275,78 @@ pub enum EventKind {
         fs: String,
         /// Until then, unix seconds.
         until: i64,
+        /// Leave that was there already.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<Leave>,
     },
     /// Nobody used it.
     LeaveExpired {
         /// File system.
         fs: String,
+        /// The leave.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<Leave>,
+    },
+    /// Records are no longer executed by mounts to come.
+    LogRecordsCancelled {
+        /// Log.
+        log: String,
+        /// Records.
+        indices: Vec<u32>,
+    },
+    /// The bits of records that no reader executes were cleared.
+    LogCompacted {
+        /// Log.
+        log: String,
+        /// How many.
+        records: u32,
+    },
+    /// A log is gone.
+    LogRemoved {
+        /// Log.
+        log: String,
+    },
+    /// Logs were written anew: whoever has read them has to start anew.
+    LogsRewritten {
+        /// Logs.
+        logs: Vec<String>,
+        /// What they were before.
+        backups: Vec<String>,
+    },
+    /// An OST is no longer known.
+    TargetRemoved {
+        /// `testfs-OST0001`.
+        target: String,
+    },
+    /// A target has other addresses.
+    NidsReplaced {
+        /// `testfs-OST0000`.
+        target: String,
+        /// NIDs of each of its nodes.
+        nodes: Vec<Vec<String>>,
+        /// NIDs of the first one before.
+        before: Vec<String>,
+    },
+    /// A file system has a copy of its configuration under another name.
+    FsForked {
+        /// File system.
+        from: String,
+        /// The copy.
+        to: String,
+    },
+    /// A file system has another name.
+    FsRenamed {
+        /// Its name before.
+        from: String,
+        /// Its name now.
+        to: String,
+    },
+    /// A file system is gone, with its logs, targets and settings.
+    FsRemoved {
+        /// File system.
+        fs: String,
+        /// Parameters of `set_param -P` that went with it.
+        params: Vec<String>,
     },
     /// A target started: the NID table changed.
     TargetReady {
@@ -229,6 +361,11 @@ pub enum EventKind {
         /// Table version.
         version: u64,
     },
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde wants it so
+const fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// The part of a record that links it.

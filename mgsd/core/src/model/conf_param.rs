@@ -4,13 +4,14 @@
 use super::names::{TargetId, TargetKind, client_log};
 use super::params::failover_nodes;
 use super::sections::{failover_list, mdtlov};
+use super::settings::Reach;
 use super::tx::Tx;
 use crate::Errno;
 use crate::error::Error;
 use llog::lcfg::{LustreCfg, cmd};
 
 /// What a parameter is set on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
     /// The whole file system.
     Fs,
@@ -31,6 +32,8 @@ pub struct Setting<'a> {
     pub value: &'a str,
     /// Taken away. An empty value means the same.
     pub delete: bool,
+    /// Into which logs.
+    pub reach: Reach<'a>,
 }
 
 impl Setting<'_> {
@@ -117,7 +120,7 @@ fn put(
     name: &str,
     record: LustreCfg,
 ) -> Result<(), Error> {
-    if tx.log_is_empty(log) {
+    if tx.log_is_empty(log) || !s.reach.has(log) {
         return Ok(());
     }
     if s.deletes() {
@@ -125,7 +128,7 @@ fn put(
         return tx.skip_values(log, tgtname, name, only);
     }
     let live = tx.live_values(log, tgtname, name);
-    if live.contains(&record) {
+    if live.contains(&record) || (matches!(s.reach, Reach::Missing) && !live.is_empty()) {
         return Ok(());
     }
     if !compound(name) {
@@ -202,7 +205,7 @@ fn set_connection(tx: &mut Tx<'_>, s: &Setting<'_>, name: &str) -> Result<(), Er
         return Err(s.refused(Errno::EINVAL, "needs a target", "name an OST for osc, an MDT for mdc"));
     };
     let target = id.svname(s.fs);
-    if name == "active" {
+    if name == "active" && matches!(s.reach, Reach::All) {
         set_active(tx, s, id)?;
     }
     let kind = if id.kind == TargetKind::Ost { "osc" } else { "mdc" };

@@ -1,12 +1,17 @@
 //! The keys of the store, one function each way (design: architecture, section 4).
 
 use super::names::TargetId;
+use super::nodemap::PartKey;
 use super::rules::RuleKey;
+use super::settings::SettingKey;
 
 /// `meta`.
 pub const META: &str = "meta";
 /// `pruned`.
 pub const PRUNED: &str = "pruned";
+
+/// `nodemap`.
+pub const NODEMAPS: &str = "nodemap";
 
 /// A key of ours, taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,10 +28,18 @@ pub enum Key<'a> {
     NidTbl(&'a str, TargetId),
     /// `registration/…`, and what a file system has of the kind.
     Rule(RuleKey<'a>),
+    /// `param/…`, and the pools that a file system waits for.
+    Setting(SettingKey<'a>),
     /// `pruned`
     Pruned,
     /// `restore/<epoch, 16 hex>`
     Restore(u64),
+    /// `nodemap`
+    Nodemaps,
+    /// `nodemap/<name>`
+    Nodemap(&'a str),
+    /// `nodemap/<name>/<list>/<n>`
+    NodemapPart(PartKey<'a>),
     /// `llog/<log>`
     Log(&'a str),
     /// `llog/<log>/<seq, 16 hex>`
@@ -54,7 +67,16 @@ impl<'a> Key<'a> {
             ("fs", Some(fs), Some("returning"), None) => Self::Rule(RuleKey::Returning(fs)),
             ("registration", Some("default"), None, None) => Self::Rule(RuleKey::Default),
             ("registration", Some("net"), Some(net), None) => Self::Rule(RuleKey::Net(net)),
+            ("fs", Some(fs), Some("pools"), None) => Self::Setting(SettingKey::Pools(fs)),
+            ("param", Some(second), third, fourth) => {
+                Self::Setting(SettingKey::parse(second, third, fourth)?)
+            }
             ("restore", Some(epoch), None, None) => Self::Restore(hex(epoch)?),
+            ("nodemap", None, None, None) => Self::Nodemaps,
+            ("nodemap", Some(name), None, None) => Self::Nodemap(name),
+            ("nodemap", Some(name), Some(list), Some(n)) => {
+                Self::NodemapPart(PartKey::parse(name, list, n)?)
+            }
             ("llog", Some(log), None, None) => Self::Log(log),
             ("llog", Some(log), Some(seq), None) => Self::Segment(log, hex(seq)?),
             _ => return None,
@@ -86,6 +108,10 @@ pub fn nidtbl(fs: &str, id: TargetId) -> String {
 /// `restore/<epoch>`.
 pub fn restore(epoch: u64) -> String {
     format!("restore/{epoch:016x}")
+}
+/// `nodemap/<name>`.
+pub fn nodemap(name: &str) -> String {
+    format!("nodemap/{name}")
 }
 /// `llog/<log>`.
 pub fn log(log: &str) -> String {

@@ -256,6 +256,13 @@ impl LogEntry {
         self.segments.iter().rev().find(|(_, start)| start.offset <= offset).map(|(seq, _)| *seq)
     }
 
+    /// The last index that a commit wrote.
+    pub fn last_index_of(&self, seq: u64) -> Option<u32> {
+        self.segments.get(&seq)?;
+        let next = self.segments.range(seq + 1..).next();
+        Some(next.map_or(self.log.last_index(), |(_, start)| start.index.saturating_sub(1)))
+    }
+
     /// Commits that wrote to this log, oldest first.
     pub fn segment_seqs(&self) -> impl Iterator<Item = u64> + '_ {
         self.segments.keys().copied()

@@ -53,6 +53,14 @@ impl TargetId {
     pub const fn ost(index: u32) -> Self {
         Self { kind: TargetKind::Ost, index }
     }
+    /// As the judge of parameters names it.
+    pub fn judged(self) -> tunables::TargetId {
+        let kind = match self.kind {
+            TargetKind::Mdt => tunables::TargetKind::Mdt,
+            TargetKind::Ost => tunables::TargetKind::Ost,
+        };
+        tunables::TargetId { kind, index: u16::try_from(self.index).unwrap_or(u16::MAX) }
+    }
     /// `FS-OST0001`.
     pub fn svname(&self, fs: &str) -> String {
         format!("{fs}-{self}")
@@ -111,6 +119,11 @@ pub fn check_fsname(fs: &str) -> Result<(), Error> {
 /// The base name of a log, which names its lock: everything before the last `-`, or all of it.
 pub fn log_base(log: &str) -> &str {
     log.rsplit_once('-').map_or(log, |(base, _)| base)
+}
+
+/// A log of a file system: its last `-` stands behind the name. Backups (`….bak`) belong to nobody.
+pub fn is_log_of(fs: &str, log: &str) -> bool {
+    log.contains('-') && log_base(log) == fs && !log.ends_with(super::edits::BACKUP)
 }
 
 /// `FS-client`.

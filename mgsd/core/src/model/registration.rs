@@ -3,10 +3,12 @@
 use super::Resource;
 use super::admission::{self, Admission, Origin};
 use super::commit::EventKind;
+use super::command::{gate, param};
 use super::conf_param::{self, Scope, Setting};
 use super::names::{MAX_INDEX, TargetId, TargetKind, check_fsname, client_log};
 use super::params;
 use super::sections::Writer;
+use super::settings::{self, Reach, Validation, Writeconf};
 use super::tx::Tx;
 use super::view::{FsHead, Registered, Target};
 use crate::Errno;
@@ -195,11 +197,13 @@ fn written(req: &Request, id: TargetId, uuid: String) -> TargetInfo {
 fn update(tx: &mut Tx<'_>, req: &Request, id: TargetId) -> Result<Outcome, Error> {
     let parsed = params::parse(&req.info.svname, &req.info.params)?;
     let fs = req.info.fsname.as_str();
+    gate::brought(tx, fs, id, &parsed.settings, &parsed.failover)?;
     for value in &parsed.failover {
         let name = "failover.node";
-        conf_param::set(tx, &Setting { fs, scope: Scope::Target(id), name, value, delete: false })?;
+        let (scope, reach) = (Scope::Target(id), Reach::All);
+        conf_param::set(tx, &Setting { fs, scope, name, value, delete: false, reach })?;
     }
-    set_all(tx, fs, id, &parsed)?;
+    set_all(tx, fs, id, &parsed, false)?;
     if let Some(mut target) = tx.target(fs, id).cloned() {
         // The flags do not tell `--replace` from tunefs.lustre: behind either a new disk may count from 1.
         target.registered.seq = tx.seq();
@@ -213,13 +217,40 @@ fn update(tx: &mut Tx<'_>, req: &Request, id: TargetId) -> Result<Outcome, Error
     Ok(Outcome { info, unchanged: true })
 }
 
-/// The parameters that a target brings along, each as if an administrator had set it.
-fn set_all(tx: &mut Tx<'_>, fs: &str, id: TargetId, parsed: &params::Parsed) -> Result<(), Error> {
+/// The parameters that a target brings along, each as if an administrator had set it. At a writeconf (`again`) it brings
+/// what it was formatted with once more: what somebody else has said since stays.
+fn set_all(
+    tx: &mut Tx<'_>,
+    fs: &str,
+    id: TargetId,
+    parsed: &params::Parsed,
+    again: bool,
+) -> Result<(), Error> {
+    let svname = id.svname(fs);
     for setting in &parsed.settings {
         let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
-        let whole = name.starts_with("sys.") || name.starts_with("quota.");
-        let scope = if whole { Scope::Fs } else { Scope::Target(id) };
-        conf_param::set(tx, &Setting { fs, scope, name, value, delete: false })?;
+        let scope = match tunables::prefix(name.split('.').next().unwrap_or(name)).map(|p| p.needs) {
+            Some(tunables::Needs::FileSystem | tunables::Needs::Any) => Scope::Fs,
+            _ => Scope::Target(id),
+        };
+        let known = tx.conf_setting(fs, scope, name).filter(|s| !s.is_unset());
+        let others = |v: &settings::Value| v.from.as_deref() != Some(svname.as_str());
+        if again && known.is_some_and(|s| s.values.iter().any(others)) {
+            continue;
+        }
+        let setting = Setting { fs, scope, name, value, delete: value.is_empty(), reach: Reach::All };
+        if !setting.is_known() || setting.delete {
+            if tx.validation() == Validation::Warn {
+                continue; // of no effect, as with a kernel MGS
+            }
+            return Err(Error::refused(
+                format!("target '{svname}'"),
+                Errno::EINVAL,
+                format!("brings the parameter '{}', which no log has a place for", name.escape_default()),
+                "take it away with tunefs.lustre --erase-params and mount again",
+            ));
+        }
+        param::set_conf(tx, &setting, Some(svname.clone()))?;
     }
     Ok(())
 }
@@ -237,6 +268,7 @@ fn register(tx: &mut Tx<'_>, req: &Request, id: TargetId, known_fs: bool, flags:
     }
     let parsed = params::parse(&req.info.svname, &req.info.params)?;
     let failover: Vec<Vec<Nid>> = parsed.failover.iter().flat_map(|v| params::failover_nodes(v)).collect();
+    gate::brought(tx, fs, id, &parsed.settings, &parsed.failover)?;
 
     if tx.target(fs, id).is_none() {
         if admission::admit(tx, req, id, flags & ldd::NEED_INDEX != 0)? == Admission::Wait {
@@ -257,12 +289,20 @@ fn register(tx: &mut Tx<'_>, req: &Request, id: TargetId, known_fs: bool, flags:
                 nidtbl_version: 2,
                 recovery_off: false,
                 registration,
+                writeconf: Writeconf::default(),
             },
         );
     }
     let known = tx.target(fs, id).cloned();
     if writeconf {
-        if id == TargetId::mdt(0) { erase_all(tx, fs) } else { tx.erase_log(&svname) }
+        let keep = tx.head(fs).map(|head| head.writeconf).unwrap_or_default();
+        if id == TargetId::mdt(0) {
+            settings::keep_on_erase(tx, fs, keep)?;
+            erase_all(tx, fs);
+        } else {
+            settings::forget(tx, fs, id, keep)?;
+            tx.erase_log(&svname);
+        }
     } else if !tx.log_is_empty(&svname) && id.kind == TargetKind::Ost {
         return Err(req.refused(
             Errno::EALREADY,
@@ -272,6 +312,7 @@ fn register(tx: &mut Tx<'_>, req: &Request, id: TargetId, known_fs: bool, flags:
     }
 
     let uuid = if req.info.uuid.is_empty() { format!("{svname}_UUID") } else { req.info.uuid.clone() };
+    let fresh = [svname.clone(), client_log(fs)].into_iter().filter(|log| tx.log_is_empty(log)).collect();
     let writer =
         Writer { fs, id, uuid: &uuid, nids: &req.nids, failover: &failover, failout: parsed.failout };
     match id.kind {
@@ -285,7 +326,8 @@ fn register(tx: &mut Tx<'_>, req: &Request, id: TargetId, known_fs: bool, flags:
             tx.set_target(fs, id, Some(target(tx, req, id, &uuid, &parsed)));
         }
     }
-    set_all(tx, fs, id, &parsed)?;
+    set_all(tx, fs, id, &parsed, writeconf && req.info.flags & ldd::VIRGIN == 0)?;
+    settings::bind(tx, fs, id, &fresh)?;
     tx.event(EventKind::TargetRegistered {
         target: svname,
         nids: texts(&req.nids),

@@ -3,12 +3,15 @@
 
 use super::Resource;
 use super::command::retention::Pruned;
-use super::command::{Done, LogEffect};
+use super::command::Done;
 use super::commit::{Event, EventKind};
 use super::keys;
 use super::logs::{FIRST, LogEntry, LogHead};
 use super::names::TargetId;
+use super::nodemap::changes::NodemapChanges;
+use super::replaced::Replaced;
 use super::rules::RuleChanges;
+use super::settings::SettingChanges;
 use super::view::{FsHead, Meta, NidEntry, Target, View};
 use crate::Errno;
 use crate::error::Error;
@@ -44,12 +47,15 @@ pub struct Tx<'a> {
     /// Logs created so far in the commit, to number the next one.
     ordinal: u64,
     meta: Option<Meta>,
-    heads: BTreeMap<String, FsHead>,
+    heads: BTreeMap<String, Option<FsHead>>,
     targets: BTreeMap<(String, TargetId), Option<Target>>,
     nidtbl: BTreeMap<(String, TargetId), Option<NidEntry>>,
-    logs: BTreeMap<String, Option<LogEntry>>,
-    edited: BTreeSet<(String, u64)>,
+    pub(super) logs: BTreeMap<String, Option<LogEntry>>,
+    pub(super) edited: BTreeSet<(String, u64)>,
     pub(super) rules: RuleChanges,
+    pub(super) nodemaps: NodemapChanges,
+    pub(super) replaced: Replaced,
+    pub(super) settings: SettingChanges,
     pruned: Option<Pruned>,
     out: Finished,
     warnings: Vec<String>,
@@ -71,6 +77,9 @@ impl<'a> Tx<'a> {
             logs: BTreeMap::new(),
             edited: BTreeSet::new(),
             rules: RuleChanges::default(),
+            nodemaps: NodemapChanges::default(),
+            replaced: Replaced::default(),
+            settings: SettingChanges::default(),
             pruned: None,
             out: Finished::default(),
             warnings: Vec::new(),
@@ -95,7 +104,8 @@ impl<'a> Tx<'a> {
     }
 
     /// Notes an event for the commit record.
-    pub fn event(&mut self, kind: EventKind) {
+    pub fn event(&mut self, mut kind: EventKind) {
+        self.replaced.fill(&mut kind);
         self.out.events.push(Event { actor: self.actor.clone(), kind });
     }
     /// Notes that readers of a resource are to be told.
@@ -124,11 +134,18 @@ impl<'a> Tx<'a> {
 
     /// Head of a file system.
     pub fn head(&self, fs: &str) -> Option<&FsHead> {
-        self.heads.get(fs).or_else(|| self.view.fs.get(fs).map(|f| &f.head))
+        match self.heads.get(fs) {
+            Some(changed) => changed.as_ref(),
+            None => self.view.fs.get(fs).map(|f| &f.head),
+        }
     }
     /// Sets it.
     pub fn set_head(&mut self, fs: &str, head: FsHead) {
-        self.heads.insert(fs.to_owned(), head);
+        self.heads.insert(fs.to_owned(), Some(head));
+    }
+    /// Forgets a file system. Whoever calls forgets its targets, too.
+    pub fn remove_head(&mut self, fs: &str) {
+        self.heads.insert(fs.to_owned(), None);
     }
 
     /// A target.
@@ -206,7 +223,7 @@ impl<'a> Tx<'a> {
     pub fn logs_of(&self, fs: &str) -> Vec<String> {
         let known = self.view.logs.keys().filter(|n| !self.logs.contains_key(*n));
         let changed = self.logs.iter().filter(|(_, e)| e.is_some()).map(|(n, _)| n);
-        known.chain(changed).filter(|n| super::names::log_base(n) == fs && n.contains('-')).cloned().collect()
+        known.chain(changed).filter(|n| super::names::is_log_of(fs, n)).cloned().collect()
     }
     /// Makes an empty log, if there is none of that name.
     pub fn create_log(&mut self, name: &str) {
@@ -223,7 +240,7 @@ impl<'a> Tx<'a> {
         self.logs.insert(name.to_owned(), None);
     }
 
-    fn log_mut(&mut self, name: &str) -> Result<&mut LogEntry, Error> {
+    pub(super) fn log_mut(&mut self, name: &str) -> Result<&mut LogEntry, Error> {
         if !matches!(self.logs.get(name), Some(Some(_))) {
             if self.log(name).is_none() {
                 self.create_log(name);
@@ -237,7 +254,7 @@ impl<'a> Tx<'a> {
         }
     }
 
-    fn append(&mut self, name: &str, record: &LustreCfg) -> Result<(), Error> {
+    pub(super) fn append(&mut self, name: &str, record: &LustreCfg) -> Result<(), Error> {
         let wall = self.wall;
         let entry = self.log_mut(name)?;
         if entry.log.is_empty() {
@@ -274,9 +291,13 @@ impl<'a> Tx<'a> {
         let appended = self.logs.values().flatten().map(|entry| entry.log.last_index() as usize).sum();
         (appended, self.edited.len())
     }
+    /// Something happened so far.
+    pub fn has_events(&self) -> bool {
+        !self.out.events.is_empty()
+    }
     /// Names of the file systems.
     pub fn file_systems(&self) -> BTreeSet<String> {
-        self.view.fs.keys().chain(self.heads.keys()).cloned().collect()
+        self.view.fs.keys().chain(self.heads.keys()).filter(|fs| self.head(fs).is_some()).cloned().collect()
     }
 
     /// Appends a section to `params`, which counts its steps by itself.
@@ -337,6 +358,7 @@ impl<'a> Tx<'a> {
 
     /// Marks every live section with this target name and comment as skipped, in place.
     pub fn skip_sections(&mut self, log: &str, tgtname: &str, comment: &str) -> Result<(), Error> {
+        self.note_replaced(log, tgtname, comment);
         let cancel = u64::try_from(self.wall).unwrap_or(0);
         self.edit_sections(log, tgtname, comment, |m| {
             m.flags |= flag::SKIP;
@@ -367,6 +389,9 @@ impl<'a> Tx<'a> {
                 Some(_) => {}
                 None => equal |= !open.is_empty() && cfg.buf_str(1) == Some(text),
             }
+        }
+        if !hits.is_empty() {
+            self.note_value(comment, text);
         }
         let cancel = u64::try_from(self.wall).unwrap_or(0);
         self.edit_markers(log, hits, |m| {
@@ -446,36 +471,6 @@ impl<'a> Tx<'a> {
         Ok(())
     }
 
-    /// What it does to logs, for people to see before or after.
-    pub fn effects(&self) -> Vec<LogEffect> {
-        let mut out = Vec::new();
-        for (name, entry) in &self.logs {
-            let old = self.view.logs.get(name);
-            let kept = old.zip(entry.as_ref()).filter(|(old, new)| old.head.oid == new.head.oid);
-            let from = kept.map_or(1, |(old, _)| old.log.last_index() + 1);
-            let edited = self.edited.iter().filter(|(log, _)| log == name);
-            let edited: BTreeSet<u32> = edited
-                .filter_map(|(_, offset)| {
-                    entry.as_ref()?.log.records().find(|r| r.offset == *offset).map(|r| r.index)
-                })
-                .filter(|index| *index < from)
-                .collect();
-            let appended = entry.as_ref().map_or_else(String::new, |entry| {
-                llog::text::yaml(&entry.log, true, &(from..=entry.log.last_index()))
-            });
-            let effect = LogEffect {
-                log: name.clone(),
-                erased: old.is_some() && kept.is_none(),
-                edited: edited.into_iter().collect(),
-                appended: appended.lines().map(str::to_owned).collect(),
-            };
-            if effect.erased || !effect.edited.is_empty() || !effect.appended.is_empty() {
-                out.push(effect);
-            }
-        }
-        out
-    }
-
     /// What the transaction did so far, for whoever ordered it.
     pub fn done(&self, dry_run: bool) -> Done {
         let changed = !self.out.events.is_empty() && !dry_run;
@@ -484,7 +479,7 @@ impl<'a> Tx<'a> {
             seq: changed.then_some(self.seq),
             events: self.out.events.iter().map(|e| e.kind.clone()).collect(),
             notified: self.out.touched.iter().cloned().collect(),
-            logs: self.effects(),
+            logs: self.effects().into_iter().chain(self.index_effect()).collect(),
         }
     }
 
@@ -495,11 +490,13 @@ impl<'a> Tx<'a> {
             put(&mut out.changes, keys::META.to_owned(), meta)?;
         }
         for (fs, head) in &self.heads {
-            if self.view.fs.get(fs).map(|f| &f.head) != Some(head) {
-                put(&mut out.changes, keys::fs(fs), head)?;
+            if self.view.fs.get(fs).map(|f| &f.head) != head.as_ref() {
+                put_or_delete(&mut out.changes, keys::fs(fs), head.as_ref())?;
             }
         }
         self.rules.finish(&mut out.changes)?;
+        self.nodemaps.finish(&self.view.nodemaps, &mut out.changes)?;
+        self.settings.finish(&mut out.changes)?;
         if let Some(pruned) = &self.pruned {
             put(&mut out.changes, keys::PRUNED.to_owned(), pruned)?;
             let gone = self.view.pruned() + 1..=pruned.through;

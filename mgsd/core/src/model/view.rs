@@ -5,12 +5,15 @@ use super::command::retention::Pruned;
 use super::keys::{self, Key};
 use super::logs::{LogEntry, LogHead};
 use super::names::TargetId;
+use super::nodemap::Nodemaps;
 use super::restore::Restore;
 use super::rules::{Policy, Rules};
+use super::settings::{Settings, Writeconf};
 use crate::error::Error;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use tunables::Topology;
 use wire::Nid;
 use wire::llog_rpc::LogId;
 
@@ -56,6 +59,9 @@ pub struct FsHead {
     /// What happens to targets that nobody knows.
     #[serde(default, skip_serializing_if = "Policy::is_open")]
     pub registration: Policy,
+    /// What a writeconf does to settings and pools.
+    #[serde(default, skip_serializing_if = "Writeconf::is_reapply")]
+    pub writeconf: Writeconf,
 }
 
 /// `fs/<fs>/target/<OST0000>`.
@@ -136,6 +142,12 @@ pub struct View {
     pub logs: BTreeMap<String, LogEntry>,
     /// Who may register.
     pub rules: Rules,
+    /// Which clients are who.
+    pub nodemaps: Nodemaps,
+    /// What is wanted of nodes.
+    pub settings: Settings,
+    /// What is registered, as the judge of parameters knows it; kept up to date key by key.
+    pub topology: Topology,
     /// Where the commit records begin.
     pruned: Pruned,
     /// The last restore from a backup.
@@ -166,6 +178,7 @@ impl View {
             }
             (Some(Key::Fs(fs)), Some(v)) => {
                 let head: FsHead = json(key, v)?;
+                self.topology.add_filesystem(fs);
                 self.fs.entry(fs.to_owned()).and_modify(|f| f.head = head.clone()).or_insert_with(|| Fs {
                     head,
                     targets: BTreeMap::new(),
@@ -175,10 +188,19 @@ impl View {
             }
             (Some(Key::Fs(fs)), None) => {
                 self.fs.remove(fs);
+                self.topology.remove_filesystem(fs);
             }
             (Some(Key::Target(fs, id)), value) => {
                 let target = value.map(|v| json::<Target>(key, v)).transpose()?;
-                let fs = self.fs.get_mut(fs).ok_or_else(|| corrupt(key, "its file system is missing"))?;
+                let name = fs;
+                let Some(fs) = self.fs.get_mut(fs) else {
+                    // it went with its file system
+                    return if target.is_none() { Ok(()) } else { Err(corrupt(key, "its file system is missing")) };
+                };
+                match &target {
+                    Some(t) => self.topology.add_target(name, id.judged(), version(t.lustre_version)),
+                    None => self.topology.remove_target(name, id.judged()),
+                }
                 match target {
                     Some(t) => fs.targets.insert(id, t),
                     None => fs.targets.remove(&id),
@@ -186,11 +208,26 @@ impl View {
             }
             (Some(Key::NidTbl(fs, id)), value) => {
                 let entry = value.map(|v| json::<NidEntry>(key, v)).transpose()?;
-                let fs = self.fs.get_mut(fs).ok_or_else(|| corrupt(key, "its file system is missing"))?;
-                fs.set_nids(id, entry);
+                match self.fs.get_mut(fs) {
+                    Some(fs) => fs.set_nids(id, entry),
+                    None if entry.is_none() => {}
+                    None => return Err(corrupt(key, "its file system is missing")),
+                }
             }
             (Some(Key::Rule(rule)), value) => {
                 self.rules.apply(rule, value).map_err(|why| corrupt(key, why))?;
+            }
+            (Some(Key::Setting(setting)), value) => {
+                self.settings.apply(setting, value).map_err(|why| corrupt(key, why))?;
+            }
+            (Some(Key::Nodemaps), value) => {
+                self.nodemaps.head = value.map(|v| json(key, v)).transpose()?.unwrap_or_default();
+            }
+            (Some(Key::Nodemap(name)), value) => {
+                self.nodemaps.apply(name, value).map_err(|why| corrupt(key, why))?;
+            }
+            (Some(Key::NodemapPart(part)), value) => {
+                self.nodemaps.apply_part(part, value).map_err(|why| corrupt(key, why))?;
             }
             (Some(Key::Pruned), Some(v)) => self.pruned = json(key, v)?,
             // in the order of epochs: the last one stays
@@ -266,6 +303,12 @@ impl View {
         let entry = self.logs.get(name).filter(|e| e.id() == id)?;
         Some((name, entry))
     }
+}
+
+/// `OBD_OCD_VERSION`: a byte each. 0: not known.
+fn version(v: u32) -> Option<tunables::Version> {
+    let text = format!("{}.{}.{}", v >> 24, (v >> 16) & 0xff, (v >> 8) & 0xff);
+    text.parse().ok().filter(|_| v != 0)
 }
 
 impl Fs {

@@ -3,6 +3,7 @@
 use crate::Errno;
 use crate::engine::{Answer, Engine, ReqId, Step};
 use crate::error::{Error, Result};
+use crate::export::Fetched;
 use crate::model::logs::LogEntry;
 use crate::model::names::log_base;
 use crate::model::read::{self, Block, CHUNK};
@@ -80,7 +81,20 @@ pub(crate) fn read_header(engine: &mut Engine, id: ReqId, message: &Message, now
 /// The chunk that holds the wanted index.
 pub(crate) fn next_block(engine: &mut Engine, id: ReqId, message: &Message, now: Now) -> Result<Step> {
     let body = ask(message)?;
-    let block = read::next_block(log(engine, id, &body, now)?, &body);
+    let entry = log(engine, id, &body, now)?;
+    let (block, oid) = (read::next_block(entry, &body), entry.head.oid);
+    let index = match &block {
+        Block::Data(body, _) => body.saved_index,
+        Block::End(_) => body.index.saturating_sub(1),
+    };
+    if let Some((name, _)) = engine.view.log_by_id(body.logid)
+        && let Some(export) = engine.in_service(id)?.export
+    {
+        let name = name.to_owned();
+        if let Some(export) = engine.exports.get_mut(export) {
+            export.fetches(&name, Fetched { oid, index, at: now.wall });
+        }
+    }
     // the first request of a reader says how far it has read before
     if body.saved_index == 0
         && let Some((name, _)) = engine.view.log_by_id(body.logid)

@@ -4,6 +4,7 @@ use crate::Errno;
 use crate::error::Error;
 use crate::model::commit::EventKind;
 use crate::model::rules::{Leave, Policy};
+use crate::model::settings::Writeconf;
 use crate::model::tx::Tx;
 use crate::model::view::FsHead;
 
@@ -24,6 +25,13 @@ pub enum Command {
         /// From now on.
         policy: Policy,
     },
+    /// What a writeconf does to its settings and pools.
+    Writeconf {
+        /// File system.
+        fs: String,
+        /// From now on.
+        writeconf: Writeconf,
+    },
     /// One writeconf of MDT0000 within the hour may erase logs that nodes have mounted.
     ApproveWriteconf {
         /// File system.
@@ -39,6 +47,7 @@ impl Command {
         match self {
             Self::Recovery { fs, off } => recovery(tx, fs, *off),
             Self::Policy { fs, policy } => set_policy(tx, fs, *policy),
+            Self::Writeconf { fs, writeconf } => set_writeconf(tx, fs, *writeconf),
             Self::ApproveWriteconf { fs } => approve_writeconf(tx, fs),
         }
     }
@@ -74,10 +83,21 @@ fn set_policy(tx: &mut Tx<'_>, fs: &str, policy: Policy) -> Result<(), Error> {
     Ok(())
 }
 
+fn set_writeconf(tx: &mut Tx<'_>, fs: &str, writeconf: Writeconf) -> Result<(), Error> {
+    let head = known(tx, fs)?;
+    let before = head.writeconf;
+    if before != writeconf {
+        tx.event(EventKind::WriteconfSet { fs: fs.to_owned(), writeconf, before });
+        tx.set_head(fs, FsHead { writeconf, ..head });
+    }
+    Ok(())
+}
+
 fn approve_writeconf(tx: &mut Tx<'_>, fs: &str) -> Result<(), Error> {
     known(tx, fs)?;
     let until = tx.wall() + LEAVE;
-    tx.event(EventKind::WriteconfApproved { fs: fs.to_owned(), until });
+    let before = tx.leave(fs).cloned();
+    tx.event(EventKind::WriteconfApproved { fs: fs.to_owned(), until, before });
     let by = tx.actor().to_owned();
     tx.set_leave(fs, Some(Leave { by, until }));
     Ok(())

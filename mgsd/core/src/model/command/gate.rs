@@ -1,67 +1,213 @@
 //! The gate in front of parameters: what the catalogue of tunables and the registered targets say of an assignment
-//! before anything of it is stored.
+//! before anything of it is stored, whoever brings it.
 
 use super::param::Syntax;
 use crate::Errno;
 use crate::error::Error;
-use crate::model::names::{TargetId, TargetKind};
+use crate::model::commit::EventKind;
+use crate::model::conf_param::Scope;
+use crate::model::names::TargetId;
+use crate::model::settings::Validation;
 use crate::model::tx::Tx;
-use tunables::{Assignment, Catalogue, Judge, Policy, Topology, Version};
+use tunables::{Assignment, Catalogue, Class, Judge, Policy, Stored, Topology, Verdict, canonical, translate};
 
-/// Judges an assignment; what it warns of.
+/// How strict to be with one assignment.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct How {
+    /// Take a name that the catalogue does not know.
+    pub force: bool,
+    /// Take a target that has not registered: the setting waits for it.
+    pub wait: bool,
+}
+
+/// An assignment that may be stored.
+#[derive(Clone, Debug, Default)]
+pub struct Passed {
+    /// What it is warned of.
+    pub warnings: Vec<String>,
+    /// It is wrong, and taken all the same.
+    pub tolerated: Option<EventKind>,
+}
+
+const fn syntax_of(syntax: Syntax) -> tunables::Syntax {
+    match syntax {
+        Syntax::ConfParam => tunables::Syntax::ConfParam,
+        Syntax::SetParam => tunables::Syntax::SetParamP,
+    }
+}
+
+fn policy(tx: &Tx<'_>, how: How) -> Policy {
+    let validation = match tx.validation() {
+        Validation::Enforce => tunables::Validation::Enforce,
+        Validation::Warn => tunables::Validation::Warn,
+    };
+    Policy { validation, force: how.force, unregistered_targets: how.wait, ..Policy::default() }
+}
+
+/// Judges an assignment.
 ///
 /// # Errors
 /// It is refused: the error names the class, what is allowed and what was probably meant.
-pub(super) fn judge(tx: &Tx<'_>, text: &str, syntax: Syntax, force: bool) -> Result<Vec<String>, Error> {
-    let syntax = match syntax {
-        Syntax::ConfParam => tunables::Syntax::ConfParam,
-        Syntax::SetParam => tunables::Syntax::SetParamP,
-    };
-    let (topology, policy) = (topology(tx), Policy { force, ..Policy::default() });
-    let judge = Judge::new(Catalogue::shipped()).topology(&topology).policy(&policy);
-    let verdict = judge.judge(&Assignment::new(syntax, text));
+pub fn judge(tx: &Tx<'_>, text: &str, syntax: Syntax, how: How) -> Result<Passed, Error> {
+    let (policy, stored) = (policy(tx, how), InStore(tx));
+    let judge = Judge::new(Catalogue::shipped()).topology(&tx.view.topology).policy(&policy).stored(&stored);
+    let verdict = judge.judge(&Assignment::new(syntax_of(syntax), text));
     if !verdict.is_refused() {
-        let mut warnings: Vec<String> = verdict.notes.into_iter().map(|note| note.message).collect();
-        if verdict.severity == tunables::Severity::Warn {
-            warnings.insert(0, verdict.message);
-        }
-        return Ok(warnings);
+        return Ok(passed(text, verdict));
     }
-    let known = |text: Option<String>| text.filter(|t| !t.is_empty());
-    let hint: Vec<String> = [
-        known(verdict.allowed).map(|allowed| format!("allowed: {allowed}")),
-        known(verdict.suggestion),
-        Some("'mgsctl param explain NAME' tells more".to_owned()),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
     let what = format!("{} ({})", verdict.message, verdict.class.label());
-    Err(Error::refused(verdict.object, Errno::EINVAL, what, hint.join("; ")))
+    let hint = hint(&verdict, "'mgsctl param explain NAME' tells more");
+    Err(Error::refused(verdict.object, Errno::EINVAL, what, hint))
 }
 
-/// What is registered, as the judge knows it.
-fn topology(tx: &Tx<'_>) -> Topology {
-    let mut topology = Topology::default();
-    for fs in tx.file_systems() {
-        topology.add_filesystem(&fs);
-        for id in tx.targets(&fs) {
-            let version = tx.target(&fs, id).map(|t| t.lustre_version).filter(|v| *v != 0);
-            topology.add_target(&fs, named(id), version.and_then(parsed));
+fn hint(verdict: &Verdict, next: &str) -> String {
+    let known = |text: &Option<String>| text.clone().filter(|t| !t.is_empty());
+    let allowed = known(&verdict.allowed).map(|allowed| format!("allowed: {allowed}"));
+    let all = [allowed, known(&verdict.suggestion), Some(next.to_owned())];
+    all.into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+fn passed(text: &str, verdict: Verdict) -> Passed {
+    let mut warnings: Vec<String> = verdict.notes.into_iter().map(|note| note.message).collect();
+    if verdict.severity != tunables::Severity::Warn {
+        return Passed { warnings, tolerated: None };
+    }
+    warnings.insert(0, verdict.message.clone());
+    // What is behind is worth to know, and wrong is nothing of it.
+    let wrong = verdict.class < Class::TooNew;
+    let tolerated = wrong.then(|| EventKind::ParamTolerated {
+        assignment: text.to_owned(),
+        class: verdict.class.label().to_owned(),
+        why: verdict.message,
+    });
+    Passed { warnings, tolerated }
+}
+
+/// Judges what a target brings along: parameters of `mkfs.lustre` or `tunefs.lustre`, as `name=value`, and its failover
+/// nodes.
+///
+/// # Errors
+/// `EINVAL`: one of them is refused, and the registration with it.
+pub fn brought(
+    tx: &mut Tx<'_>,
+    fs: &str,
+    id: TargetId,
+    settings: &[String],
+    failover: &[String],
+) -> Result<(), Error> {
+    let policy = policy(tx, How { force: false, wait: true });
+    let mut own = Topology::default();
+    let topology = if tx.view.topology.filesystem(fs).is_some() {
+        &tx.view.topology
+    } else {
+        own.add_target(fs, id.judged(), None);
+        &own
+    };
+    let mut tolerated = Vec::new();
+    let nodes = failover.iter().map(|value| (true, format!("failover.node={value}")));
+    for (is_node, word) in settings.iter().map(|word| (false, word.clone())).chain(nodes) {
+        let assignment = Assignment::of_registration(fs, id.judged(), &word);
+        let stored = InStore(tx);
+        let judge = Judge::new(Catalogue::shipped()).topology(topology).policy(&policy).stored(&stored);
+        let verdict = judge.judge(&assignment);
+        // Lists of nodes are read as far as they can be, as by a kernel MGS; what is in them is looked at all the same.
+        if verdict.is_refused() && (!is_node || verdict.class == Class::Unsafe) {
+            let what = format!(
+                "brings the parameter '{}': {} ({})",
+                word.escape_default(),
+                verdict.message,
+                verdict.class.label()
+            );
+            let next = "correct it with tunefs.lustre --erase-params --param NAME=VALUE and mount again";
+            return Err(Error::refused(
+                format!("target '{}'", id.svname(fs)),
+                Errno::EINVAL,
+                what,
+                hint(&verdict, next),
+            ));
+        }
+        if !verdict.is_refused() {
+            tolerated.extend(passed(&assignment.text, verdict).tolerated);
         }
     }
-    topology
+    tolerated.into_iter().for_each(|event| tx.event(event));
+    Ok(())
 }
 
-fn named(id: TargetId) -> tunables::TargetId {
-    let kind = match id.kind {
-        TargetKind::Mdt => tunables::TargetKind::Mdt,
-        TargetKind::Ost => tunables::TargetKind::Ost,
-    };
-    tunables::TargetId { kind, index: u16::try_from(id.index).unwrap_or(u16::MAX) }
+/// The default of what a name sets: of all tunables that it hits, where it is one and the same, and may be assigned.
+pub fn default_of(tx: &Tx<'_>, syntax: Syntax, name: &str) -> Option<String> {
+    let policy = policy(tx, How::default());
+    let catalogue = Catalogue::shipped();
+    let judge = Judge::new(catalogue).topology(&tx.view.topology).policy(&policy);
+    // Any value tells which tunables the name hits.
+    let probe = judge.judge(&Assignment::new(syntax_of(syntax), format!("{name}=0")));
+    let mut defaults = probe.tunables.iter().map(|id| catalogue.by_id(id).and_then(|t| t.default.clone()));
+    let first = defaults.next()??;
+    if !defaults.all(|other| other.as_deref() == Some(first.as_str())) {
+        return None;
+    }
+    let verdict = judge.judge(&Assignment::new(syntax_of(syntax), format!("{name}={first}")));
+    let fits = verdict.severity == tunables::Severity::Accept || verdict.class >= Class::TooNew;
+    fits.then_some(first)
 }
 
-/// `OBD_OCD_VERSION`: a byte each.
-fn parsed(v: u32) -> Option<Version> {
-    format!("{}.{}.{}", v >> 24, (v >> 16) & 0xff, (v >> 8) & 0xff).parse().ok()
+/// Assignments in the other spelling that set the same, as `name=value`.
+pub fn same_elsewhere(tx: &Tx<'_>, syntax: Syntax, name: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let names: Vec<String> =
+        translate(syntax_of(syntax), name).into_iter().filter(|t| t.exact).map(|t| t.name).collect();
+    match syntax {
+        Syntax::ConfParam => {
+            for (path, setting) in tx.set_settings().into_iter().filter(|(_, s)| !s.is_unset()) {
+                let hit = names.iter().any(|name| tunables::covers(path, name));
+                found.extend(setting.values.last().filter(|_| hit).map(|v| format!("{path}={}", v.value)));
+            }
+        }
+        Syntax::SetParam => {
+            for (name, value) in names.iter().filter_map(|n| Some((n, InStore(tx).conf(n)?))) {
+                found.push(format!("{name}={value}"));
+            }
+        }
+    }
+    found
+}
+
+/// Whether a path of `set_param -P` meets what the logs of some file system set.
+pub fn hits_any_conf(tx: &Tx<'_>, path: &str) -> bool {
+    tx.file_systems().iter().any(|fs| {
+        tx.conf_settings(fs).into_iter().any(|((scope, name), setting)| {
+            let device = match scope {
+                Scope::Fs => fs.clone(),
+                Scope::Target(id) => id.svname(fs),
+            };
+            let names = translate(tunables::Syntax::ConfParam, &format!("{device}.{name}"));
+            !setting.is_unset() && names.iter().any(|t| tunables::overlap(path, &t.name))
+        })
+    })
+}
+
+/// What is stored, as the judge asks for it: by canonical name.
+struct InStore<'a, 'v>(&'a Tx<'v>);
+
+impl InStore<'_, '_> {
+    fn conf(&self, name: &str) -> Option<String> {
+        let (device, rest) = name.split_once('.')?;
+        let known = |fs: &str| self.0.head(fs).is_some();
+        let (fs, scope) = match TargetId::parse_svname(device) {
+            Some((fs, id)) if known(fs) => (fs, Scope::Target(id)),
+            _ => (device, Scope::Fs),
+        };
+        let setting = self.0.conf_setting(fs, scope, rest).filter(|s| !s.is_unset())?;
+        setting.values.last().map(|v| v.value.clone())
+    }
+}
+
+impl Stored for InStore<'_, '_> {
+    fn value(&self, name: &str) -> Option<String> {
+        if let Some(setting) = self.0.set_setting(name).filter(|s| !s.is_unset()) {
+            return setting.values.last().map(|v| v.value.clone());
+        }
+        let conf = translate(tunables::Syntax::SetParamP, name).into_iter().find(|t| t.exact).map(|t| t.name);
+        self.conf(conf.as_deref().unwrap_or(&canonical(tunables::Syntax::ConfParam, name)))
+    }
 }

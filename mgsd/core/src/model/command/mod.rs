@@ -1,8 +1,12 @@
 //! What an administrator or a program asks to change: one file per noun, pure like the rest of the model. The same
 //! planner, commit and notification serve it as serve a registration.
 
+pub mod fork;
 pub mod fs;
-mod gate;
+pub mod gate;
+pub mod log;
+pub mod nids;
+pub mod nodemap;
 pub mod param;
 pub mod pool;
 pub mod registration;
@@ -12,6 +16,7 @@ pub mod retention;
 use super::Resource;
 use super::commit::EventKind;
 use super::tx::Tx;
+use crate::Errno;
 use crate::error::Error;
 
 /// A change that somebody asks for.
@@ -19,6 +24,14 @@ use crate::error::Error;
 pub enum Command {
     /// `mgsctl fs …`
     Fs(fs::Command),
+    /// `mgsctl fs fork`, `rename`, `erase`
+    Fork(fork::Command),
+    /// `mgsctl log …`
+    Log(log::Command),
+    /// `mgsctl target replace-nids`
+    Nids(nids::Command),
+    /// `mgsctl nodemap …`
+    Nodemap(nodemap::Command),
     /// `mgsctl param …`
     Param(param::Command),
     /// `mgsctl pool …`
@@ -58,14 +71,16 @@ pub struct Done {
 }
 
 /// What becomes of one log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogEffect {
     /// Its name.
     pub log: String,
     /// It, or what stood under its name, is erased first.
     pub erased: bool,
-    /// Indices of markers that are edited in place.
+    /// Indices of records that are edited in place: markers, and NIDs for mounts to come.
     pub edited: Vec<u32>,
+    /// Indices of records that are cancelled.
+    pub cancelled: Vec<u32>,
     /// Records appended, as `lctl llog_print --raw` shows them.
     pub appended: Vec<String>,
 }
@@ -73,6 +88,30 @@ pub struct LogEffect {
 impl From<fs::Command> for Command {
     fn from(command: fs::Command) -> Self {
         Self::Fs(command)
+    }
+}
+
+impl From<fork::Command> for Command {
+    fn from(command: fork::Command) -> Self {
+        Self::Fork(command)
+    }
+}
+
+impl From<log::Command> for Command {
+    fn from(command: log::Command) -> Self {
+        Self::Log(command)
+    }
+}
+
+impl From<nids::Command> for Command {
+    fn from(command: nids::Command) -> Self {
+        Self::Nids(command)
+    }
+}
+
+impl From<nodemap::Command> for Command {
+    fn from(command: nodemap::Command) -> Self {
+        Self::Nodemap(command)
     }
 }
 
@@ -114,6 +153,10 @@ impl Command {
     pub fn plan(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
         match self {
             Self::Fs(command) => command.plan(tx),
+            Self::Fork(command) => command.plan(tx),
+            Self::Log(command) => command.plan(tx),
+            Self::Nids(command) => command.plan(tx),
+            Self::Nodemap(command) => command.plan(tx),
             Self::Param(command) => command.plan(tx),
             Self::Pool(command) => command.plan(tx),
             Self::Registration(command) => command.plan(tx),
@@ -121,4 +164,23 @@ impl Command {
             Self::Retention(command) => command.plan(tx),
         }
     }
+
+    /// What nobody may use meanwhile, and what a kernel MGS answers when somebody does.
+    pub(crate) fn unmounts(&self) -> Option<(InUse<'_>, Errno)> {
+        match self {
+            Self::Fork(command) => Some((InUse::Fs(command.unmounts()?), Errno::EBUSY)),
+            Self::Log(command) => Some((command.unmounts()?, Errno::EBUSY)),
+            Self::Nids(command) => Some((InUse::Fs(command.unmounts()?), Errno::EINPROGRESS)),
+            _ => None,
+        }
+    }
+}
+
+/// What a command takes away from under its users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InUse<'a> {
+    /// Logs of a file system.
+    Fs(&'a str),
+    /// What every node reads.
+    All,
 }

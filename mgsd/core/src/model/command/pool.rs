@@ -154,7 +154,7 @@ impl Command {
         Ok(())
     }
 
-    pub(super) fn plan(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
+    pub(in crate::model) fn plan(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
         self.check_name()?;
         let log = client_log(&self.fs);
         if tx.head(&self.fs).is_none() || tx.log_is_empty(&log) {
@@ -224,6 +224,7 @@ impl Command {
                     ));
                 }
                 self.write(tx, "del", None)?;
+                crate::model::settings::drop_pool(tx, &self.fs, &self.pool);
                 tx.event(EventKind::PoolDestroyed { fs: self.fs.clone(), pool: self.pool.clone() });
             }
         }
