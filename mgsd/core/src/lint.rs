@@ -75,7 +75,9 @@ pub(crate) fn reply(request: &Request, answer: &Answer, bulk: Option<&Bytes>) ->
                 .map(|b| wire::mgs::ConfigRes::from_slice(b, Order::Little))
                 .transpose()?;
             match ask.config_type {
-                config_type::NODEMAP => nodemap(bulk),
+                config_type::NODEMAP if ask.offset == 0 && ask.nid_size_or_pass == 0 => nodemap(bulk),
+                // Told to begin again, or further parts.
+                config_type::NODEMAP => pages(bulk).map(drop),
                 _ => nidtbl(ask, bulk, res.unwrap_or_default().offset),
             }
         }
@@ -99,19 +101,23 @@ pub fn connect(asked: (u64, u64), op_flags: u32, granted: &ConnectData) -> Resul
     Ok(())
 }
 
-/// Rules for nodemap pages: whole pages, each with its magic, the default nodemap among the entries.
+/// Rules for the first nodemap pages: whole pages, each with its magic, the default nodemap among the entries.
 pub fn nodemap(bulk: &[u8]) -> Result<(), Violation> {
     const DEFAULT: [u8; 8] = [0, 0, 0, 0x10, 0, 0, 0, 0];
+    let has_default = pages(bulk)?.iter().flat_map(|page| &page.entries).any(|e| e.key == DEFAULT);
+    if has_default { Ok(()) } else { Err(Violation::NodemapWithoutDefault) }
+}
+
+fn pages(bulk: &[u8]) -> Result<Vec<IndexPage>, Violation> {
     let mut r = Reader::new(bulk, Order::Little);
-    let mut has_default = false;
+    let mut pages = Vec::new();
     if !bulk.len().is_multiple_of(PAGE) {
         return Err(Violation::NodemapPage);
     }
     while r.remaining() > 0 {
-        let page = IndexPage::decode(&mut r).map_err(|_| Violation::NodemapPage)?;
-        has_default |= page.entries.iter().any(|e| e.key == DEFAULT);
+        pages.push(IndexPage::decode(&mut r).map_err(|_| Violation::NodemapPage)?);
     }
-    if has_default { Ok(()) } else { Err(Violation::NodemapWithoutDefault) }
+    Ok(pages)
 }
 
 /// Rules for the NID table, as a client checks them.
@@ -156,7 +162,11 @@ pub fn changes(view: &View, changes: &Changes) -> Result<(), Violation> {
         };
         // What an earlier request of the same commit wrote was looked at then.
         let fresh = segment.bytes.strip_prefix(seen.as_slice()).unwrap_or(&segment.bytes);
-        records(log, fresh, containers, first)?;
+        records(log, fresh, containers, first).or_else(|violation| match view.logs.get(log) {
+            // A connection may be for any target of the log.
+            Some(entry) => records(log, fresh, devices(&entry.log, u64::MAX), first),
+            None => Err(violation),
+        })?;
     }
     Ok(())
 }
@@ -170,8 +180,13 @@ pub fn view(view: &View) -> Vec<String> {
 
 /// LOV, LMV and targets that a log sets up: they stand in its first chunk.
 fn containers(log: &Log) -> BTreeSet<String> {
+    devices(log, 3 * FIRST)
+}
+
+/// Devices that a log sets up in front of an offset.
+fn devices(log: &Log, end: u64) -> BTreeSet<String> {
     log.records()
-        .take_while(|r| r.offset < 3 * 8192)
+        .take_while(|r| r.offset < end)
         .filter(|r| r.command() == Some(cmd::SETUP))
         .filter_map(|r| r.cfg().ok()?.dev().map(str::to_owned))
         .collect()
