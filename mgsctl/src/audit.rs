@@ -2,6 +2,7 @@
 
 use clap::Subcommand;
 use mgs_api::{Chain, Client, Commit, List};
+use serde_json::{Map, Value};
 
 use crate::exit::Failure;
 use crate::output::Output;
@@ -47,24 +48,39 @@ fn list(list: &List<Commit>) -> String {
     for commit in &list.items {
         for event in &commit.events {
             let word = |name: &str| event.get(name).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
-            let fields = event.as_object().into_iter().flatten();
-            let what: Vec<String> = fields
-                .filter(|(name, _)| !["actor", "event"].contains(&name.as_str()))
-                .map(|(name, value)| match value.as_str() {
-                    Some(text) => format!("{name}={text}"),
-                    None => format!("{name}={value}"),
-                })
-                .collect();
             table.row([
                 commit.seq.to_string(),
                 commit.time.to_string(),
                 word("actor"),
                 word("event"),
-                what.join(" "),
+                event.as_object().map(what).unwrap_or_default(),
             ]);
         }
     }
     table.render()
+}
+
+/// The fields of an event; what changed as `before → after`.
+fn what(event: &Map<String, Value>) -> String {
+    const CHANGES: [&str; 6] = ["value", "nids", "policy", "validation", "writeconf", "binding"];
+    let changes = CHANGES.into_iter().find(|name| event.contains_key(*name));
+    let before = event.get("before").map(text);
+    let fields = event.iter().filter(|(name, _)| !["actor", "event"].contains(&name.as_str()));
+    let shown = fields.filter_map(|(name, value)| match &before {
+        Some(before) if Some(name.as_str()) == changes => Some(format!("{name}={before} → {}", text(value))),
+        Some(_) if name == "before" && changes.is_some() => None,
+        _ => Some(format!("{name}={}", text(value))),
+    });
+    shown.collect::<Vec<_>>().join(" ")
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(list) if list.is_empty() => "-".to_owned(),
+        Value::Array(list) => list.iter().map(text).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    }
 }
 
 fn show(chain: &Chain) -> String {

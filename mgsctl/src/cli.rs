@@ -5,7 +5,7 @@ use mgs_api::{Address, Client};
 
 use crate::exit::Failure;
 use crate::output::{Format, Output};
-use crate::{audit, client, fs, generate, log, pool, registration, setting, status, store, target, why};
+use crate::{audit, client, fs, generate, lctl, log, nodemap, pool, registration, setting, status, store, target, why};
 
 /// Shows and changes what a running mgsd holds: file systems, targets, parameters, pools, connected nodes, logs.
 ///
@@ -66,6 +66,8 @@ enum Noun {
     /// Parameters: set and listed by the daemon; judged and explained from the catalogue, without one
     #[command(subcommand)]
     Param(setting::Param),
+    /// Nodemaps: which clients are who
+    Nodemap(nodemap::Nodemap),
     /// OST pools
     #[command(subcommand)]
     Pool(pool::Command),
@@ -73,6 +75,16 @@ enum Noun {
     Why {
         /// A NID, a target or a log, such as testfs-OST0000
         subject: String,
+    },
+    /// Takes the commands of lctl that a kernel MGS has, prints what lctl prints and ends with its exit codes
+    ///
+    /// For scripts that were written for a kernel MGS: mgsctl lctl conf_param testfs.sys.timeout=100. The commands are listed by
+    /// mgsctl lctl --list-commands.
+    #[command(disable_help_flag = true)]
+    Lctl {
+        /// As for lctl
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "WORD")]
+        words: Vec<String>,
     },
     /// Prints a completion script for a shell
     ///
@@ -104,8 +116,10 @@ impl Cli {
             Noun::Log(command) => command.run(&api, &out).await,
             Noun::Param(setting::Param::Daemon(command)) => command.run(&api, &out).await,
             Noun::Param(setting::Param::Catalogue(command)) => command.run(&out),
+            Noun::Nodemap(command) => command.run(&api, &out).await,
             Noun::Pool(command) => command.run(&api, &out).await,
             Noun::Why { subject } => why::run(&api, &out, &subject).await,
+            Noun::Lctl { words } => lctl::run(&api, &words).await,
             Noun::Completions { shell } => out.bytes(&generate::completions(shell)),
             Noun::Man { dir } => generate::write_man_pages(&dir),
         }

@@ -41,6 +41,12 @@ pub(crate) enum Failure {
         /// How many there were.
         judged: usize,
     },
+    /// A command of `mgsctl lctl` has said why.
+    #[error("exit code {code}")]
+    Front {
+        /// Exit code of lctl.
+        code: u8,
+    },
     /// Binary data would go to a terminal.
     #[error("{name}: binary data is not written to a terminal; use -o FILE")]
     Terminal {
@@ -54,6 +60,7 @@ impl Failure {
     fn code(&self) -> u8 {
         use mgs_api::{Error, ProblemKind};
         match self {
+            Failure::Front { code } => *code,
             Failure::Api(Error::BadAddress(_)) => 2,
             // The daemon itself does not know how it ended.
             Failure::Api(Error::Refused(problem)) if problem.kind == ProblemKind::Timeout => 3,
@@ -73,6 +80,9 @@ impl Failure {
             && source.kind() == io::ErrorKind::BrokenPipe
         {
             return ExitCode::SUCCESS;
+        }
+        if let Failure::Front { code } = self {
+            return ExitCode::from(*code);
         }
         eprintln!("mgsctl: {}", crate::table::one_line(&self.to_string()));
         ExitCode::from(self.code())

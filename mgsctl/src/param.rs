@@ -236,6 +236,18 @@ fn bounded(what: &str, from: impl Read) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
+/// A file, or stdin as `-`: its name, and its text.
+pub(crate) fn read_list(path: &Path) -> Result<(String, String), Failure> {
+    let (name, bytes) = match path.as_os_str() == "-" {
+        true => ("stdin".to_owned(), bounded("stdin", std::io::stdin().lock())?),
+        false => (path.display().to_string(), read(path)?),
+    };
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok((name, text)),
+        Err(_) => Err(Failure::Input { what: name, why: "is not UTF-8 text".to_owned() }),
+    }
+}
+
 fn read_text(path: &Path) -> Result<String, Failure> {
     String::from_utf8(read(path)?)
         .map_err(|_| Failure::Input { what: path.display().to_string(), why: "is not UTF-8 text".to_owned() })
