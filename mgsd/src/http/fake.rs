@@ -116,10 +116,14 @@ impl Mgs for Fake {
             keys: texts(&["fs/testfs"]),
             prev: format!("{:064x}", seq - 1),
         };
-        let known = [
+        let mut known = [
             commit(41, "nid:10.0.0.3@tcp", "target_registered", "testfs-OST000a"),
             commit(42, "uid:0", "target_ready", "testfs-OST000a"),
         ];
+        known[1].events.push(serde_json::json!({
+            "actor": "uid:0", "event": "param_set", "device": "testfs-OST000a", "name": "osc.max_dirty_mb",
+            "value": "64", "before": ["32"],
+        }));
         let wanted = known.into_iter().filter(|c| c.seq > after).take(limit as usize);
         Ok(all(wanted.collect()))
     }
@@ -156,6 +160,31 @@ impl Mgs for Fake {
         }
         let pool = |name: &str, members| Pool { fs: "testfs".to_owned(), name: name.to_owned(), members };
         Ok(all(vec![pool("empty", Vec::new()), pool("flash", texts(&["testfs-OST000a"]))]))
+    }
+
+    async fn nodemaps(&self) -> Result<Nodemaps, Problem> {
+        let of = nodemap();
+        let item = NodemapEntry {
+            name: of.name.clone(),
+            id: of.id,
+            ranges: of.ranges.len() as u64,
+            bans: of.banlist.len() as u64,
+            idmaps: of.idmap.len() as u64,
+            fileset: Some(of.filesets[0].path.clone()),
+        };
+        Ok(Nodemaps { seq: SEQ, active: true, version: 40, items: vec![item] })
+    }
+
+    async fn nodemap(&self, name: &str) -> Result<Nodemap, Problem> {
+        match name {
+            "nm1" => Ok(nodemap()),
+            _ => Err(Problem::unknown_name("nodemap", name, ["default", "nm1"])),
+        }
+    }
+
+    async fn nodemap_test(&self, nid: &str, id: Option<(NodemapIdKind, u32)>) -> Result<NodemapTest, Problem> {
+        let (nid, nodemap, id) = (nid.to_owned(), "nm1".to_owned(), id.map(|(_, id)| id + 500));
+        Ok(NodemapTest { seq: SEQ, nid, nodemap, banned: false, active: true, id })
     }
 
     async fn registrations(&self) -> Result<List<Registration>, Problem> {
@@ -227,6 +256,53 @@ fn texts(items: &[&str]) -> Vec<String> {
 
 fn at(seconds: u64) -> Time {
     Time::from_unix(START + seconds)
+}
+
+/// The nodemap of session B, as the kernel shows it in stage B05f.
+pub(crate) fn nodemap() -> Nodemap {
+    let range = |id, start: &str, end: &str| NodemapRange {
+        id,
+        range: format!("{start}:{end}"),
+        start: start.to_owned(),
+        end: end.to_owned(),
+    };
+    let ids = |kind, client, fs| NodemapIds { kind, client, fs };
+    let fileset = |path: &str, alternate| NodemapFileset { path: path.to_owned(), alternate, ro: false };
+    Nodemap {
+        seq: SEQ,
+        name: "nm1".to_owned(),
+        id: 1,
+        admin: true,
+        trusted: true,
+        deny_unknown: true,
+        audit_mode: false,
+        forbid_encryption: true,
+        readonly_mount: false,
+        deny_mount: false,
+        gssonly_identification: false,
+        map_mode: "uid".to_owned(),
+        squash_uid: 99,
+        squash_gid: 99,
+        squash_projid: 99,
+        rbac: "file_perms,dne_ops".to_owned(),
+        child_raise_privileges: "none".to_owned(),
+        sepol: "1:mls:31:40afb76d077c441b69af58cccaaa2ca63641ed6e21b0a887dc21a684f508b78f".to_owned(),
+        offset: None,
+        caps: Some(NodemapCaps { kind: "mask".to_owned(), caps: "cap_chown".to_owned() }),
+        filesets: vec![fileset("/sub", false), fileset("/sub2", true)],
+        ranges: vec![range(1, "10.77.0.4@tcp", "10.77.0.6@tcp")],
+        banlist: vec![range(1, "10.77.0.6@tcp", "10.77.0.6@tcp")],
+        idmap: vec![
+            ids(NodemapIdKind::Uid, 500, 1000),
+            ids(NodemapIdKind::Gid, 501, 1001),
+            ids(NodemapIdKind::Projid, 5, 10),
+        ],
+        exports: vec![NodemapExport {
+            nid: "10.77.0.4@tcp".to_owned(),
+            uuid: "c015b023-942e-48d0-bc82-bb1b9e0b49c9".to_owned(),
+            banned: false,
+        }],
+    }
 }
 
 pub(crate) fn status() -> Status {

@@ -345,15 +345,18 @@ impl Tx<'_> {
         let leaves: Vec<String> =
             rules.leaves.iter().filter(|(_, l)| over(Some(l.until))).map(|(fs, _)| fs.clone()).collect();
         for (fs, id) in reserved.into_iter().take(most) {
-            self.event(ReservationExpired { target: id.svname(&fs) });
+            let before = self.reserved(&fs, id).cloned();
+            self.event(ReservationExpired { target: id.svname(&fs), before });
             self.set_reserved(&fs, id, None);
         }
         for (fs, id) in verdicts.into_iter().take(most) {
-            self.event(ApprovalExpired { target: id.svname(&fs) });
+            let before = self.verdict(&fs, id).cloned();
+            self.event(ApprovalExpired { target: id.svname(&fs), before });
             self.set_verdict(&fs, id, None);
         }
         for fs in leaves.into_iter().take(most) {
-            self.event(LeaveExpired { fs: fs.clone() });
+            let before = self.leave(&fs).cloned();
+            self.event(LeaveExpired { fs: fs.clone(), before });
             self.set_leave(&fs, None);
         }
     }

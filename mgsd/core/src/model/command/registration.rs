@@ -71,8 +71,9 @@ impl Command {
             Self::Refuse { target } => refuse(tx, target),
             Self::Forget { target } => {
                 let (fs, id) = unregistered(tx, target)?;
-                if tx.verdict(fs, id).is_some() {
-                    tx.event(EventKind::VerdictForgotten { target: id.svname(fs) });
+                let before = tx.verdict(fs, id).cloned();
+                if before.is_some() {
+                    tx.event(EventKind::VerdictForgotten { target: id.svname(fs), before });
                     tx.set_verdict(fs, id, None);
                 }
                 Ok(())
@@ -125,7 +126,8 @@ fn approve(tx: &mut Tx<'_>, target: &str, from: &[Nid]) -> Result<(), Error> {
         time: tx.wall(),
         until: Some(until),
     };
-    tx.event(EventKind::RegistrationApproved { target: id.svname(fs), from: texts(from), until });
+    let before = tx.verdict(fs, id).cloned();
+    tx.event(EventKind::RegistrationApproved { target: id.svname(fs), from: texts(from), until, before });
     tx.set_verdict(fs, id, Some(verdict));
     Ok(())
 }
@@ -136,7 +138,8 @@ fn refuse(tx: &mut Tx<'_>, target: &str) -> Result<(), Error> {
         return Ok(());
     }
     let (by, time) = (tx.actor().to_owned(), tx.wall());
-    tx.event(EventKind::RegistrationRefused { target: id.svname(fs) });
+    let before = tx.verdict(fs, id).cloned();
+    tx.event(EventKind::RegistrationRefused { target: id.svname(fs), before });
     tx.set_verdict(fs, id, Some(Verdict { approved: false, from: Vec::new(), by, time, until: None }));
     Ok(())
 }

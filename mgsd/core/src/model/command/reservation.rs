@@ -50,7 +50,8 @@ impl Command {
             Self::Reserve(reserve) => reserve.plan(tx),
             Self::Unreserve { target } => {
                 let (fs, id) = name(target)?;
-                if tx.reserved(fs, id).is_none() {
+                let before = tx.reserved(fs, id).cloned();
+                if before.is_none() {
                     return Err(Error::refused(
                         format!("target '{}'", id.svname(fs)),
                         Errno::ENOENT,
@@ -59,7 +60,7 @@ impl Command {
                     ));
                 }
                 tx.set_reserved(fs, id, None);
-                tx.event(EventKind::IndexUnreserved { target: id.svname(fs) });
+                tx.event(EventKind::IndexUnreserved { target: id.svname(fs), before });
                 Ok(())
             }
         }
