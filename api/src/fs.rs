@@ -1,9 +1,11 @@
 //! Noun `fs`: a file system.
 
+use hyper::Method;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{RegistrationPolicy, Time};
+use crate::client::segment;
+use crate::{Change, Client, Error, RegistrationPolicy, Time};
 
 /// One Lustre file system.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -22,6 +24,9 @@ pub struct FileSystem {
     pub ir_since: u64,
     /// Connected readers that cannot be notified: with one, the state is partial.
     pub nonir_clients: u64,
+    /// How often readers of the NID table were told of a change since this daemon started.
+    #[serde(default)]
+    pub ir_notified: u64,
     /// Number of targets.
     pub target_count: u64,
     /// What happens to targets that nobody knows.
@@ -64,5 +69,39 @@ impl std::fmt::Display for IrState {
             IrState::Partial => "partial",
             IrState::Disabled => "disabled",
         })
+    }
+}
+
+/// Another name for a file system.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewName {
+    /// 1 to 8 letters, digits, `_` or `-`.
+    pub to: String,
+}
+
+impl Client {
+    /// Copies logs and targets of a file system under another name.
+    ///
+    /// # Errors
+    /// Like every call: [`Error`].
+    pub async fn fs_fork(&self, name: &str, to: &NewName, dry_run: bool) -> Result<Change, Error> {
+        self.change(Method::POST, &format!("/v1/fs/{}/fork", segment(name)), to, dry_run).await
+    }
+
+    /// Gives a file system another name.
+    ///
+    /// # Errors
+    /// Like every call: [`Error`]. Refused while anybody is connected.
+    pub async fn fs_rename(&self, name: &str, to: &NewName, dry_run: bool) -> Result<Change, Error> {
+        self.change(Method::POST, &format!("/v1/fs/{}/rename", segment(name)), to, dry_run).await
+    }
+
+    /// Erases a file system with its logs, targets and settings.
+    ///
+    /// # Errors
+    /// Like every call: [`Error`]. Refused while anybody is connected.
+    pub async fn fs_erase(&self, name: &str, dry_run: bool) -> Result<Change, Error> {
+        self.change(Method::DELETE, &format!("/v1/fs/{}", segment(name)), &(), dry_run).await
     }
 }

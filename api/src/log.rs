@@ -1,9 +1,11 @@
 //! Noun `log`: a configuration log and its records.
 
+use hyper::Method;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::Time;
+use crate::client::segment;
+use crate::{Change, Client, Error, Time};
 
 /// Number of records that a config log can ever hold, padding and cancelled ones included: the largest index that the
 /// bitmap of an 8192-byte header has room for (`lustre_idl.h: struct llog_log_hdr`).
@@ -94,6 +96,41 @@ pub struct Marker {
     /// When it was cancelled; none while in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancelled: Option<Time>,
+}
+
+impl Client {
+    /// Cancels one record: mounts to come do not execute it.
+    ///
+    /// # Errors
+    /// Like every call: [`Error`].
+    pub async fn log_cancel(&self, log: &str, index: u32, dry_run: bool) -> Result<Change, Error> {
+        let path = format!("/v1/logs/{}/records/{index}", segment(log));
+        self.change(Method::DELETE, &path, &(), dry_run).await
+    }
+
+    /// Removes a log; of `params`, its records.
+    ///
+    /// # Errors
+    /// Like every call: [`Error`].
+    pub async fn log_remove(&self, log: &str, dry_run: bool) -> Result<Change, Error> {
+        self.change(Method::DELETE, &format!("/v1/logs/{}", segment(log)), &(), dry_run).await
+    }
+
+    /// Clears the bits of records that no reader executes, of a log or all logs of a file system.
+    ///
+    /// # Errors
+    /// Like every call: [`Error`].
+    pub async fn log_compact(&self, name: &str, dry_run: bool) -> Result<Change, Error> {
+        self.change(Method::POST, &format!("/v1/logs/{}/compact", segment(name)), &(), dry_run).await
+    }
+
+    /// Writes the logs of a file system, or of one target, anew without what no reader executes.
+    ///
+    /// # Errors
+    /// Like every call: [`Error`]. Refused while anybody is connected.
+    pub async fn log_clear(&self, name: &str, dry_run: bool) -> Result<Change, Error> {
+        self.change(Method::POST, &format!("/v1/logs/{}/clear", segment(name)), &(), dry_run).await
+    }
 }
 
 #[cfg(test)]

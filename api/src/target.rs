@@ -1,9 +1,11 @@
 //! Noun `target`: an MDT or OST that has registered.
 
+use hyper::Method;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::Time;
+use crate::client::segment;
+use crate::{Change, Client, Error, Time};
 
 /// One registered target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -93,5 +95,34 @@ impl std::fmt::Display for TargetState {
             TargetState::Registered => "registered",
             TargetState::Ready => "ready",
         })
+    }
+}
+
+/// Other addresses for a target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MoveTarget {
+    /// `A,B` one node with two NIDs, `A:B` two nodes.
+    pub nids: String,
+    /// Write the logs anew, as a kernel MGS does it; refused while anybody is connected.
+    #[serde(default)]
+    pub rewrite: bool,
+}
+
+impl Client {
+    /// Takes an OST out of the logs of clients and MDTs: mounts to come do not see it.
+    ///
+    /// # Errors
+    /// Like every call: [`Error`].
+    pub async fn target_remove(&self, name: &str, dry_run: bool) -> Result<Change, Error> {
+        self.change(Method::DELETE, &format!("/v1/targets/{}", segment(name)), &(), dry_run).await
+    }
+
+    /// Moves a target to other NIDs.
+    ///
+    /// # Errors
+    /// Like every call: [`Error`].
+    pub async fn target_replace_nids(&self, name: &str, to: &MoveTarget, dry_run: bool) -> Result<Change, Error> {
+        self.change(Method::PUT, &format!("/v1/targets/{}/nids", segment(name)), to, dry_run).await
     }
 }

@@ -1,7 +1,7 @@
 //! `mgsctl fs`.
 
 use clap::Subcommand;
-use mgs_api::{Client, FileSystem, List, RecoverySwitch};
+use mgs_api::{Client, FileSystem, List, NewName, RecoverySwitch};
 
 use crate::change::{self, How};
 use crate::exit::Failure;
@@ -36,6 +36,31 @@ pub(crate) enum Command {
         #[command(flatten)]
         how: How,
     },
+    /// Copies logs and targets under another name, as snapshots need them
+    Fork {
+        /// Its Lustre fsname
+        name: String,
+        /// The new name
+        to: String,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Gives a file system another name, while nobody is connected
+    Rename {
+        /// Its Lustre fsname
+        name: String,
+        /// The new name
+        to: String,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Erases a file system with its logs, targets and settings, while nobody is connected
+    Erase {
+        /// Its Lustre fsname
+        name: String,
+        #[command(flatten)]
+        how: How,
+    },
     /// Lets one writeconf of MDT0000 erase the logs while nodes have them mounted, within the hour
     ApproveWriteconf {
         /// Its Lustre fsname
@@ -65,6 +90,15 @@ impl Command {
             }
             Command::Policy { name, policy, how } => {
                 out.document(&api.fs_policy(&name, policy.into(), how.dry_run).await?, change::show)
+            }
+            Command::Fork { name, to, how } => {
+                out.document(&api.fs_fork(&name, &NewName { to }, how.dry_run).await?, change::show)
+            }
+            Command::Rename { name, to, how } => {
+                out.document(&api.fs_rename(&name, &NewName { to }, how.dry_run).await?, change::show)
+            }
+            Command::Erase { name, how } => {
+                out.document(&api.fs_erase(&name, how.dry_run).await?, change::show)
             }
             Command::ApproveWriteconf { name, how } => {
                 out.document(&api.fs_approve_writeconf(&name, how.dry_run).await?, change::show)

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Subcommand, ValueEnum};
 use mgs_api::{Client, List, Log};
 
+use crate::change::{self, How};
 use crate::exit::Failure;
 use crate::output::{Format, Output};
 use crate::table::Table;
@@ -44,6 +45,38 @@ pub(crate) enum Command {
         #[arg(long, short = 'o', value_name = "FILE")]
         file: Option<PathBuf>,
     },
+    /// Cancels one record: mounts to come do not execute it
+    Cancel {
+        /// The log, such as testfs-client
+        name: String,
+        /// Index of the record
+        index: u32,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Clears the bits of records that no reader executes: shorter replay, also under mounted nodes
+    ///
+    /// Bytes and indices stay, so that it frees no index.
+    Compact {
+        /// A file system, or one log
+        name: String,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Writes logs anew without what no reader executes, while nobody is connected; keeps the old ones as .bak
+    Clear {
+        /// A file system, or a target
+        name: String,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Removes a log; of params, its records
+    Remove {
+        /// Its name, such as testfs-client.1795232206.bak
+        name: String,
+        #[command(flatten)]
+        how: How,
+    },
 }
 
 /// Whose words a log is printed in.
@@ -71,6 +104,16 @@ impl Command {
                     Tool::Reader => llog::text::reader(&log, &range),
                 };
                 out.bytes(text.as_bytes())
+            }
+            Command::Cancel { name, index, how } => {
+                out.document(&api.log_cancel(&name, index, how.dry_run).await?, change::show)
+            }
+            Command::Compact { name, how } => {
+                out.document(&api.log_compact(&name, how.dry_run).await?, change::show)
+            }
+            Command::Clear { name, how } => out.document(&api.log_clear(&name, how.dry_run).await?, change::show),
+            Command::Remove { name, how } => {
+                out.document(&api.log_remove(&name, how.dry_run).await?, change::show)
             }
             Command::Export { name, file } => out.file(&api.log_file(&name).await?, &name, file),
         }

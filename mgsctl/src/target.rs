@@ -1,7 +1,7 @@
 //! `mgsctl target`.
 
 use clap::Subcommand;
-use mgs_api::{Change, Client, List, Reservation, Reserve, Target, TargetKind};
+use mgs_api::{Change, Client, List, MoveTarget, Reservation, Reserve, Target, TargetKind};
 
 use crate::change::{self, How};
 use crate::exit::Failure;
@@ -21,6 +21,31 @@ pub(crate) enum Command {
     Show {
         /// Its Lustre name, such as testfs-OST0000
         name: String,
+    },
+    /// Moves a target to other NIDs, also while nodes have it mounted
+    ///
+    /// Running nodes get connections to the new address, mounts to come know no other. Start the target there when this is
+    /// done.
+    ReplaceNids {
+        /// Its Lustre name, such as testfs-OST0000
+        name: String,
+        /// A,B one node with two NIDs; A:B two nodes
+        #[arg(value_name = "NID[,NID][:NID...]")]
+        nids: String,
+        /// Write the logs anew, as a kernel MGS does it, while nobody is connected
+        #[arg(long)]
+        rewrite: bool,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Takes an OST out of the logs: mounts to come do not see it
+    ///
+    /// Its data are not touched; running nodes keep it until they mount again.
+    Remove {
+        /// Its Lustre name, such as testfs-OST0001
+        name: String,
+        #[command(flatten)]
+        how: How,
     },
     /// Reserves the lowest free indices for targets to come
     Reserve {
@@ -85,6 +110,13 @@ impl Command {
         match self {
             Command::List { fs } => out.document(&api.targets(fs.as_deref()).await?, list),
             Command::Show { name } => out.document(&api.target(&name).await?, show),
+            Command::ReplaceNids { name, nids, rewrite, how } => {
+                let to = MoveTarget { nids, rewrite };
+                out.document(&api.target_replace_nids(&name, &to, how.dry_run).await?, change::show)
+            }
+            Command::Remove { name, how } => {
+                out.document(&api.target_remove(&name, how.dry_run).await?, change::show)
+            }
             Command::Reserve { fs, kind, count, expires, by, nid, how } => {
                 let what = Reserve { fs, kind: kind.into(), count, expires, by, nids: nid };
                 out.document(&api.reserve(&what, how.dry_run).await?, reserved)

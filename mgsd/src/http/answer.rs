@@ -43,14 +43,14 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// The name in a path.
-pub(super) struct Name(pub(super) String);
+/// The name in a path, or a tuple of what is in it.
+pub(super) struct Name<T = String>(pub(super) T);
 
-impl<S: Send + Sync> FromRequestParts<S> for Name {
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Name<T> {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
-        let name: Result<Path<String>, PathRejection> = Path::from_request_parts(parts, state).await;
+        let name: Result<Path<T>, PathRejection> = Path::from_request_parts(parts, state).await;
         name.map(|Path(name)| Name(name)).map_err(|rejection| malformed(parts, rejection.body_text()))
     }
 }

@@ -4,11 +4,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use mgs_api::{List, Log, LogRecord, Problem, ProblemKind};
+use mgs_api::{Change, List, Log, LogRecord, Problem, ProblemKind};
+use mgs_core::model::command::log::Command;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::answer::{Answer, Filter, Name, Refusal, Shared};
+use super::answer::{Answer, Filter, Name, Ordered, Refusal, Shared};
 use super::records;
 
 /// Header of a raw log: the `seq` that the bytes reflect.
@@ -88,4 +89,77 @@ pub(super) async fn file(State(mgs): State<Shared>, Name(name): Name) -> Result<
     let headers =
         [(CONTENT_TYPE.as_str(), "application/octet-stream".to_owned()), (SEQ, file.seq.to_string())];
     Ok((headers, file.bytes).into_response())
+}
+
+/// Cancels one record: mounts to come do not execute it.
+#[utoipa::path(delete, path = "/v1/logs/{name}/records/{index}", tag = "log", operation_id = "log_cancel",
+    params(
+        ("name" = String, Path, description = "name of the log, such as testfs-client"),
+        ("index" = u32, Path, description = "index of the record"),
+        ("dry_run" = Option<bool>, Query, description = "say what would be done, change nothing"),
+    ),
+    responses(
+        (status = 200, description = "what was done", body = Change),
+        (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn cancel(
+    State(mgs): State<Shared>,
+    Name((log, index)): Name<(String, u32)>,
+    by: Ordered,
+) -> Answer<Change> {
+    by.change(&mgs, Command::Cancel { log, index }).await
+}
+
+/// Removes a log; of `params`, its records.
+#[utoipa::path(delete, path = "/v1/logs/{name}", tag = "log", operation_id = "log_remove",
+    params(
+        ("name" = String, Path, description = "name of the log, such as testfs-client"),
+        ("dry_run" = Option<bool>, Query, description = "say what would be done, change nothing"),
+    ),
+    responses(
+        (status = 200, description = "what was done", body = Change),
+        (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn remove(
+    State(mgs): State<Shared>,
+    Name(log): Name,
+    by: Ordered,
+) -> Answer<Change> {
+    by.change(&mgs, Command::Remove { log }).await
+}
+
+/// Clears the bits of records that no reader executes, under mounted nodes.
+#[utoipa::path(post, path = "/v1/logs/{name}/compact", tag = "log", operation_id = "log_compact",
+    params(
+        ("name" = String, Path, description = "a file system, or a log"),
+        ("dry_run" = Option<bool>, Query, description = "say what would be done, change nothing"),
+    ),
+    responses(
+        (status = 200, description = "what was done", body = Change),
+        (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn compact(
+    State(mgs): State<Shared>,
+    Name(name): Name,
+    by: Ordered,
+) -> Answer<Change> {
+    by.change(&mgs, Command::Compact { name }).await
+}
+
+/// Writes logs anew without what no reader executes; nobody may be connected.
+#[utoipa::path(post, path = "/v1/logs/{name}/clear", tag = "log", operation_id = "log_clear",
+    params(
+        ("name" = String, Path, description = "a file system, or a target"),
+        ("dry_run" = Option<bool>, Query, description = "say what would be done, change nothing"),
+    ),
+    responses(
+        (status = 200, description = "what was done", body = Change),
+        (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn clear(
+    State(mgs): State<Shared>,
+    Name(name): Name,
+    by: Ordered,
+) -> Answer<Change> {
+    by.change(&mgs, Command::Clear { name }).await
 }
