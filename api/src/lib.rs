@@ -21,6 +21,7 @@ mod decision;
 mod fs;
 mod list;
 mod log;
+mod nodemap;
 mod param;
 mod pool;
 mod problem;
@@ -38,6 +39,10 @@ pub use decision::Decision;
 pub use fs::{FileSystem, IrState, RecoverySwitch};
 pub use list::List;
 pub use log::{LOG_INDEX_BUDGET, Log, LogRecord, Marker};
+pub use nodemap::{
+    Nodemap, NodemapCaps, NodemapEdit, NodemapEdits, NodemapEntry, NodemapExport, NodemapFileset, NodemapIdKind,
+    NodemapIds, NodemapOffset, NodemapRange, NodemapTest, Nodemaps,
+};
 pub use param::{ParamAssignment, ParamInForce, ParamSyntax, RecordAt};
 pub use pool::{NewPool, Pool, PoolMembers};
 pub use problem::{PROBLEM_CONTENT_TYPE, Problem, ProblemKind};

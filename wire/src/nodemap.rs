@@ -91,13 +91,10 @@ impl IndexPage {
     }
 }
 
-/// Puts entries into the order in which an MGS delivers them: clusters by id, then the rest by the bytes of the key.
+/// Puts entries into the order in which an MGS delivers them: clusters, then the rest, each by the bytes of the key. So
+/// id 256 comes before id 1.
 pub fn sort_for_delivery(entries: &mut [Entry]) {
-    entries.sort_by_key(|e| match e.pass() {
-        // By id as a number; the bytes are little endian.
-        0 => (0, u64::from_le_bytes(e.key)),
-        pass => (pass, u64::from_be_bytes(e.key)),
-    });
+    entries.sort_by_key(|e| (e.pass(), u64::from_be_bytes(e.key)));
 }
 
 /// The index of an MGS that was never configured: default cluster and GLOBAL off, in the order of the two passes.
@@ -135,15 +132,15 @@ mod tests {
         assert_eq!((global.key[..].to_vec(), global.rec), (hex("00 00 00 f0 00 00 00 00"), [0; 32]));
     }
 
-    /// The order that `protocol/4` saw: clusters by id, GLOBAL, then by the bytes of the key.
+    /// The order that `protocol/4` saw, by the bytes of the key (`osd_iam_lfix.c`).
     #[test]
     fn delivery_order() {
         let header = [0; 32];
         let cluster = |id| Record::Cluster { id, cluster: Cluster::default() };
         let expected = [
             cluster(0),
-            cluster(1),
             cluster(256),
+            cluster(1),
             Record::Global { is_active: true },
             Record::Fileset { id: 1, subid: 0x200, header },
             Record::Fileset { id: 1, subid: 0x300, header },

@@ -1,15 +1,17 @@
 //! The HTTP API's questions, answered from the engine between two of its inputs.
 
 use super::Handle;
+use super::nodemap;
 use super::observe::Observer;
 use super::rules;
+use crate::http::nodemap::id_kind;
 use crate::http::{LogFile, Mgs, Order};
 use crate::store_check::Checked;
 use async_trait::async_trait;
 use bytes::Bytes;
 use mgs_api::{
     Chain, Change, ClientExport, ClientKind, Commit, Decision, FileSystem, IrState, List, LocksHeld, Log,
-    LogChange, MustRemount, Param, ParamInForce, Pool, Problem, ProblemKind, RecordAt, Registered,
+    LogChange, MustRemount, Nodemap, NodemapIdKind, NodemapTest, Nodemaps, Param, ParamInForce, Pool, Problem, ProblemKind, RecordAt, Registered,
     Registration, RegistrationRules, Reservation, Status, StoreInfo, Target, TargetKind, TargetState, Time,
 };
 use mgs_core::engine::Engine;
@@ -369,6 +371,20 @@ impl Mgs for Handle {
             Ok(wanted.flat_map(of).collect())
         })
         .await
+    }
+
+    async fn nodemaps(&self) -> Result<Nodemaps, Problem> {
+        self.answer(|e, _| Ok(nodemap::list(e))).await
+    }
+
+    async fn nodemap(&self, name: &str) -> Result<Nodemap, Problem> {
+        let name = name.to_owned();
+        self.answer(move |e, _| nodemap::one(e, &name)).await
+    }
+
+    async fn nodemap_test(&self, nid: &str, id: Option<(NodemapIdKind, u32)>) -> Result<NodemapTest, Problem> {
+        let (nid, id) = (nid.to_owned(), id.map(|(kind, id)| (id_kind(kind), id)));
+        self.answer(move |e, _| nodemap::test(e, &nid, id)).await
     }
 
     async fn registrations(&self) -> Result<List<Registration>, Problem> {

@@ -8,6 +8,7 @@ mod follow;
 mod ledger;
 mod link;
 mod links;
+mod nodemap;
 mod observe;
 pub mod retention;
 mod rules;

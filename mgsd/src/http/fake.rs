@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use mgs_api::{
     Binding, BindingMode, Chain, Change, ClientExport, ClientKind, Commit, Decision, FileSystem, IrState,
-    List, LocksHeld, Log, LogChange, Param, ParamInForce, Pool, Problem, ProblemKind, RecordAt, Registered,
+    List, LocksHeld, Log, LogChange, Nodemap, NodemapCaps, NodemapEntry, NodemapExport, NodemapFileset,
+    NodemapIdKind, NodemapIds, NodemapRange, NodemapTest, Nodemaps, Param, ParamInForce, Pool, Problem, ProblemKind, RecordAt, Registered,
     Registration, RegistrationPolicy, RegistrationRules, RegistrationState, Reservation, Status, StoreInfo,
     Target, TargetKind, TargetState, Time,
 };

@@ -5,7 +5,8 @@ pub use mgs_core::model::command::{Command, Order};
 use async_trait::async_trait;
 use bytes::Bytes;
 use mgs_api::{
-    Chain, Change, ClientExport, Commit, Decision, FileSystem, List, Log, ParamInForce, Pool, Problem,
+    Chain, Change, ClientExport, Commit, Decision, FileSystem, List, Log, Nodemap, NodemapIdKind, NodemapTest, Nodemaps,
+    ParamInForce, Pool, Problem,
     Registration, RegistrationRules, Reservation, Status, Target,
 };
 
@@ -57,6 +58,15 @@ pub trait Mgs: Send + Sync + 'static {
 
     /// All pools, or those of `fs`.
     async fn pools(&self, fs: Option<&str>) -> Result<List<Pool>, Problem>;
+
+    /// All nodemaps in short.
+    async fn nodemaps(&self) -> Result<Nodemaps, Problem>;
+
+    /// One nodemap; noun of its problem: `nodemap`.
+    async fn nodemap(&self, name: &str) -> Result<Nodemap, Problem>;
+
+    /// Whose a NID is, and what becomes of an id there.
+    async fn nodemap_test(&self, nid: &str, id: Option<(NodemapIdKind, u32)>) -> Result<NodemapTest, Problem>;
 
     /// Targets that are not registered: who waits, who was refused, who may come.
     async fn registrations(&self) -> Result<List<Registration>, Problem>;

@@ -13,6 +13,7 @@ mod client;
 mod fs;
 mod log;
 mod mgs;
+pub(crate) mod nodemap;
 mod openapi;
 mod param;
 mod pool;

@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 
 use super::answer::{Refusal, Shared};
 use super::{
-    Mgs, audit, client, fs, log, openapi, param, pool, registration, reservation, status, target, why,
+    Mgs, audit, client, fs, log, nodemap, openapi, param, pool, registration, reservation, status, target, why,
 };
 
 /// Largest body of a request, bytes.
@@ -64,6 +64,9 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(pool::list, pool::new))
         .routes(routes!(pool::destroy))
         .routes(routes!(pool::add, pool::remove))
+        .routes(routes!(nodemap::list, nodemap::edit))
+        .routes(routes!(nodemap::show))
+        .routes(routes!(nodemap::test))
         .routes(routes!(audit::list))
         .routes(routes!(audit::verify))
         .routes(routes!(openapi::show))

@@ -60,6 +60,8 @@ pub struct Engine {
     callbacks: callbacks::Callbacks,
     pub(crate) recovery: recovery::Recovery,
     bulks: bulk::Bulks,
+    /// Nodemaps as servers read them, rendered once for each version.
+    pub(crate) nodemaps: Option<std::sync::Arc<crate::model::nodemap::index::Index>>,
     /// MGCs whose nodes have executed what a restore took away, with the logs.
     ahead: BTreeMap<(Nid, String), BTreeSet<String>>,
     timers: BTreeMap<(Duration, u64), Timer>,
@@ -113,6 +115,7 @@ impl Engine {
             expiry: (None, 0),
             callbacks: callbacks::Callbacks::new(now),
             bulks: bulk::Bulks::default(),
+            nodemaps: None,
             ahead: BTreeMap::new(),
             timers: BTreeMap::new(),
             timer_count: 0,

@@ -3,13 +3,14 @@
 use crate::Errno;
 use crate::engine::{Answer, Engine, ReqId, Step};
 use crate::error::{Error, Result};
+use crate::model::nodemap::index::{Ask, Index};
 use crate::model::recovery::{self, ReadRequest};
 use crate::time::Now;
 use bytes::Bytes;
+use std::sync::Arc;
 use wire::mgs::{ConfigBody, ConfigRes, config_type};
-use wire::nodemap::{self, IndexPage};
 use wire::ptlrpc::Message;
-use wire::{Codec, Order, Writer};
+use wire::{Codec, Order};
 
 /// Largest buffer a reader may announce.
 const MAX_BUFFER: u64 = 64 << 20;
@@ -36,7 +37,7 @@ pub(crate) fn config_read(engine: &mut Engine, id: ReqId, message: &Message, now
     }
     match ask.config_type {
         config_type::RECOVER => recover(engine, &ask),
-        config_type::NODEMAP => nodemap(&ask),
+        config_type::NODEMAP => nodemap(engine, id, &ask),
         config_type::CONFIG => {
             Err(Error::Unsupported { what: "reading a log as a table".to_owned(), errno: Errno::EOPNOTSUPP })
         }
@@ -77,31 +78,33 @@ fn recover(engine: &mut Engine, ask: &ConfigBody) -> Result<Step> {
     Ok(answer(bulk, res))
 }
 
-fn nodemap(ask: &ConfigBody) -> Result<Step> {
+fn nodemap(engine: &mut Engine, id: ReqId, ask: &ConfigBody) -> Result<Step> {
+    let refuse = |what| Err(Error::PeerMisbehaved { what, errno: Errno::EINVAL });
     if ask.name != "nodemap" {
-        return Err(Error::PeerMisbehaved {
-            what: "the nodemap table is called nodemap",
-            errno: Errno::EINVAL,
-        });
+        return refuse("the nodemap table is called nodemap");
     }
-    let page = 1_usize << ask.bits.max(12);
-    let mut w = Writer::new(Order::Little);
-    let entries = nodemap::untouched();
-    for part in entries.chunks(nodemap::PER_PAGE) {
-        IndexPage { entries: part.to_vec() }.encode(&mut w);
+    let page = (1_usize << ask.bits).max(PAGE);
+    let room = usize::try_from(u64::from(ask.units) << ask.bits).unwrap_or(MAX_BULK);
+    // A page larger than what is sent at once is sent alone.
+    let room = if room > MAX_BULK { MAX_BULK.max(page) } else { room };
+    if room < page {
+        return refuse("buffer is too small for a page of the nodemap table");
     }
-    // Every 4 KiB page of the reader's larger page needs its magic.
-    while !w.len().is_multiple_of(page) {
-        IndexPage::default().encode(&mut w);
+    let version = engine.view.nodemaps.head.version;
+    let index = match &engine.nodemaps {
+        Some(index) if index.version() == version => index.clone(),
+        _ => engine.nodemaps.insert(Arc::new(Index::of(&engine.view.nodemaps))).clone(),
+    };
+    let export = engine.in_service(id)?.export.and_then(|cookie| engine.exports.get_mut(cookie));
+    let told = export.as_ref().and_then(|export| export.nodemaps);
+    let (offset, pass) = (ask.offset, ask.nid_size_or_pass);
+    let Some(part) = index.read(Ask { offset, pass, page, room, version: told }) else {
+        return refuse("reads the nodemap table at a place that was not told");
+    };
+    if let Some(export) = export {
+        export.nodemaps = Some(version);
     }
-    let bulk = w.into_vec();
-    if bulk.len() as u64 > u64::from(ask.units) << ask.bits {
-        return Err(Error::PeerMisbehaved {
-            what: "buffer is too small for the nodemap table",
-            errno: Errno::EINVAL,
-        });
-    }
-    Ok(answer(bulk, ConfigRes { offset: nodemap::END_OFFSET, size_or_pass: 1 }))
+    Ok(answer(part.bulk, ConfigRes { offset: part.offset, size_or_pass: part.pass.into() }))
 }
 
 fn answer(bulk: Vec<u8>, res: ConfigRes) -> Step {

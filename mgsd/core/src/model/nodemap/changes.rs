@@ -1,0 +1,139 @@
+//! What a transaction makes of nodemaps: reads through to the view, keeps what it changes to itself.
+
+use super::spans::{Span, Spans};
+use super::{Head, Nodemap, Nodemaps, index, stored};
+use crate::error::Error;
+use crate::model::command::LogEffect;
+use crate::model::keys;
+use crate::model::tx::{Changes, Tx, put_or_delete};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Most nodemaps and records that a change is shown with.
+const SHOWN: usize = 256;
+
+/// Nodemaps that a transaction changes.
+#[derive(Debug, Default)]
+pub struct NodemapChanges {
+    head: Option<Head>,
+    maps: BTreeMap<String, Option<Nodemap>>,
+    /// Claimed since.
+    claimed: Spans,
+    /// Given up since.
+    released: BTreeSet<Span>,
+}
+
+impl NodemapChanges {
+    pub(in crate::model) fn finish(&self, view: &Nodemaps, changes: &mut Changes) -> Result<(), Error> {
+        for (name, map) in &self.maps {
+            let (old, new) = (view.get(name), map.as_ref());
+            if old == new {
+                continue;
+            }
+            let parted = view.parted.contains(name);
+            let mut before = match old {
+                Some(old) if parted => stored::write(name, old)?,
+                Some(_) | None => BTreeMap::new(),
+            };
+            for (key, value) in new.map(|new| stored::write(name, new)).transpose()?.unwrap_or_default() {
+                if before.remove(&key).as_ref() != Some(&value) {
+                    changes.insert(key, Some(value));
+                }
+            }
+            changes.extend(before.into_keys().map(|key| (key, None)));
+            if new.is_none() {
+                changes.insert(keys::nodemap(name), None);
+            }
+        }
+        match self.head {
+            Some(head) if head != view.head => put_or_delete(changes, keys::NODEMAPS.to_owned(), Some(&head)),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Tx<'_> {
+    /// What no single nodemap has.
+    pub fn nodemap_head(&self) -> Head {
+        self.nodemaps.head.unwrap_or(self.view.nodemaps.head)
+    }
+    /// Sets it.
+    pub const fn set_nodemap_head(&mut self, head: Head) {
+        self.nodemaps.head = Some(head);
+    }
+    /// A nodemap.
+    pub fn nodemap(&self, name: &str) -> Option<&Nodemap> {
+        match self.nodemaps.maps.get(name) {
+            Some(changed) => changed.as_ref(),
+            None => self.view.nodemaps.get(name),
+        }
+    }
+    /// The same, to change it. Its spans are claimed and released by whoever does.
+    pub fn nodemap_mut(&mut self, name: &str) -> Option<&mut Nodemap> {
+        if !self.nodemaps.maps.contains_key(name) {
+            let known = self.view.nodemaps.get(name)?.clone();
+            self.nodemaps.maps.insert(name.to_owned(), Some(known));
+        }
+        self.nodemaps.maps.get_mut(name)?.as_mut()
+    }
+    /// Makes one, or removes it with all that it has claimed.
+    pub fn set_nodemap(&mut self, name: &str, map: Option<Nodemap>) {
+        let released: Vec<Span> = self.nodemap(name).into_iter().flat_map(Nodemap::spans).collect();
+        released.into_iter().for_each(|span| self.release(span));
+        let owner: Arc<str> = name.into();
+        let claimed: Vec<Span> = map.iter().flat_map(Nodemap::spans).collect();
+        claimed.into_iter().for_each(|span| self.claim(span, &owner));
+        self.nodemaps.maps.insert(name.to_owned(), map);
+    }
+    /// Claims a span for a nodemap.
+    pub fn claim(&mut self, span: Span, owner: &Arc<str>) {
+        self.nodemaps.claimed.claim(span, owner);
+    }
+    /// Gives it up.
+    pub fn release(&mut self, span: Span) {
+        self.nodemaps.claimed.release(&span);
+        self.nodemaps.released.insert(span);
+    }
+    /// What others, or the nodemap itself, have claimed of a span.
+    pub fn claims(&self, span: Span) -> impl Iterator<Item = (Span, &str)> {
+        let gone = &self.nodemaps.released;
+        let known = self.view.nodemaps.spans.meeting(span).filter(move |(s, _)| !gone.contains(s));
+        known.chain(self.nodemaps.claimed.meeting(span))
+    }
+    /// What it does to the index that servers read, for people to see; of a large batch the beginning.
+    pub fn index_effect(&self) -> Option<LogEffect> {
+        let mut lines = Vec::new();
+        let mut more = 0;
+        for name in self.nodemaps.maps.keys() {
+            let (old, new) = (self.view.nodemaps.get(name), self.nodemap(name));
+            if old == new {
+                continue;
+            }
+            if lines.len() >= SHOWN {
+                more += 1;
+                continue;
+            }
+            let of = |map: Option<&Nodemap>| -> BTreeSet<_> {
+                map.map(|map| index::entries(name, map)).unwrap_or_default().into_iter().collect()
+            };
+            let (old, new) = (of(old), of(new));
+            let keys: BTreeSet<_> = new.iter().map(|e| e.key).collect();
+            let gone = old.difference(&new).filter(|e| !keys.contains(&e.key));
+            lines.extend(new.difference(&old).map(|e| format!("set {}", index::line(e))));
+            lines.extend(gone.map(|e| format!("delete {}", index::line(e))));
+        }
+        let head = self.nodemap_head();
+        if head.active != self.view.nodemaps.head.active {
+            lines.push(format!("set active {}", u8::from(head.active)));
+        }
+        if lines.len() > SHOWN {
+            lines.truncate(SHOWN);
+            lines.push("and so on".to_owned());
+        }
+        if more > 0 {
+            lines.push(format!("and so on, for {more} more nodemaps"));
+        }
+        let effect = LogEffect { log: "nodemap".to_owned(), appended: lines, ..LogEffect::default() };
+        (!effect.appended.is_empty()).then_some(effect)
+    }
+}

@@ -1,0 +1,287 @@
+//! Nodemaps as servers read them: an index of keys and records (mgs/08, 8.2), in two passes.
+
+use super::words::known;
+use super::{Caps, Fileset, Nodemap, Nodemaps, Offset, Range, Roles, Squash, words};
+use std::collections::BTreeMap;
+use wire::nodemap::{Cluster, END_OFFSET, Entry, IdKind, IndexPage, PAGE, PER_PAGE, Record};
+use wire::{Order, Writer, nodemap};
+
+/// Bytes of a path in one record.
+const PIECE: usize = 28;
+/// First sub-id of filesets, and how many each has.
+const FILESETS: u32 = 0x200;
+const FILESET: u32 = 0x100;
+/// Range ids carry this for banned ranges.
+const BANNED: u32 = 1 << 28;
+
+/// The index as of one version, in the order in which it is served: nodemaps, then all that belongs to them.
+#[derive(Debug)]
+pub struct Index {
+    version: u64,
+    entries: Vec<Entry>,
+    /// Entries of the first pass.
+    clusters: usize,
+}
+
+/// What a reader asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask {
+    /// Where it stands: 0 at the beginning, then what it was told.
+    pub offset: u64,
+    /// Pass, as it was told.
+    pub pass: u8,
+    /// Bytes of a page of the reader: a power of two, at least [`PAGE`].
+    pub page: usize,
+    /// Most bytes of the answer.
+    pub room: usize,
+    /// Version that it was told, if it was told any.
+    pub version: Option<u64>,
+}
+
+/// What it is told.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Whole pages; nothing when all has changed since the reader began.
+    pub bulk: Vec<u8>,
+    /// Where it stands now: 0 is the beginning, [`END_OFFSET`] the end.
+    pub offset: u64,
+    /// Pass of what comes next.
+    pub pass: u8,
+}
+
+impl Index {
+    /// Renders it.
+    pub fn of(maps: &Nodemaps) -> Self {
+        let mut entries: Vec<Entry> = maps.iter().flat_map(|(name, map)| entries(name, map)).collect();
+        entries.push(Record::Global { is_active: maps.head.active }.to_entry());
+        nodemap::sort_for_delivery(&mut entries);
+        Self { version: maps.head.version, clusters: maps.len(), entries }
+    }
+    /// Version.
+    pub const fn version(&self) -> u64 {
+        self.version
+    }
+    /// Keys and records, in their order.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The next part for a reader; `None` for a place where no reader of ours stands.
+    pub fn read(&self, ask: Ask) -> Option<Part> {
+        let start = match usize::try_from(ask.offset).ok()? {
+            0 if ask.pass == 0 => 0,
+            0 => self.clusters,
+            // another version: from the beginning
+            _ if ask.version != Some(self.version) => {
+                return Some(Part { bulk: Vec::new(), offset: 0, pass: ask.pass });
+            }
+            at => at,
+        };
+        let rest = self.entries.get(start..)?;
+        let pages = ask.room / ask.page * (ask.page / PAGE);
+        let part = rest.get(..rest.len().min(pages * PER_PAGE))?;
+        if part.is_empty() {
+            return None;
+        }
+        let mut w = Writer::new(Order::Little);
+        for entries in part.chunks(PER_PAGE) {
+            IndexPage { entries: entries.to_vec() }.encode(&mut w);
+        }
+        // Every 4 KiB page of the reader's larger page needs its magic.
+        while !w.len().is_multiple_of(ask.page) {
+            IndexPage::default().encode(&mut w);
+        }
+        let next = start + part.len();
+        let end = next == self.entries.len();
+        let offset = if end { END_OFFSET } else { next as u64 };
+        Some(Part { bulk: w.into_vec(), offset, pass: u8::from(next >= self.clusters) })
+    }
+}
+
+/// Records of one nodemap, in no order.
+pub fn entries(name: &str, map: &Nodemap) -> Vec<Entry> {
+    let id = map.id;
+    let cluster = Cluster {
+        name: name.to_owned(),
+        flags: map.flags,
+        flags2: map.flags2,
+        squash_projid: map.squash.projid,
+        squash_uid: map.squash.uid,
+        squash_gid: map.squash.gid,
+    };
+    let mut out = vec![Record::Cluster { id, cluster }];
+    if map.roles != Roles::UNSET {
+        let Roles { allowed, raise, raised } = map.roles;
+        let (roles, raise_privs, raised) = (allowed.into(), raise.into(), raised.into());
+        out.push(Record::Roles { id, roles, raise_privs, raised });
+    }
+    if let Some(Offset { start, limit }) = map.offset {
+        let same = [start, limit];
+        out.push(Record::Offset { id, uid: same, gid: same, projid: same });
+    }
+    if let Some(Caps { kind, mask }) = map.caps {
+        out.push(Record::Capabilities { id, mask, kind });
+    }
+    for (n, fileset) in &map.filesets {
+        let subid = FILESETS + FILESET * u32::from(*n);
+        let mut header = [0; 32];
+        header[0] = u8::from(fileset.ro);
+        out.push(Record::Fileset { id, subid, header });
+        let path: Vec<u8> = fileset.path.bytes().chain([0]).collect();
+        for (number, piece) in (0_u16..FILESET as u16 - 1).zip(path.chunks(PIECE)) {
+            let mut text = [0; 32];
+            let (words, rest) = text.split_at_mut(PIECE);
+            words.iter_mut().zip(piece).for_each(|(to, from)| *to = *from);
+            rest.iter_mut().zip(number.to_le_bytes()).for_each(|(to, from)| *to = from);
+            out.push(Record::FilesetPart { id, subid: subid + 1 + u32::from(number), text });
+        }
+    }
+    let ranges = map.ranges.iter().map(|(n, r)| (*n, r));
+    let bans = map.bans.iter().map(|(n, r)| (n | BANNED, r));
+    for (range_id, range) in ranges.chain(bans) {
+        out.push(match *range {
+            Range::Row(start, end) => Record::Range { id, range_id, start, end },
+            Range::Prefix(nid, netmask) => Record::NidMask { id, range_id, nid, netmask },
+        });
+    }
+    for kind in [IdKind::Uid, IdKind::Gid, IdKind::Projid] {
+        let pairs = map.idmap(kind).iter();
+        out.extend(pairs.map(|(client, fs)| Record::IdMap { id, kind, client, fs }));
+    }
+    out.iter().map(Record::to_entry).collect()
+}
+
+/// Nodemaps by name, and whether they are in force, from an index: what an import finds.
+///
+/// # Errors
+/// What is wrong with the index, and at which key.
+pub fn parse(index: &[Entry]) -> Result<(bool, BTreeMap<String, Nodemap>), String> {
+    let mut active = false;
+    let mut names: BTreeMap<u32, String> = BTreeMap::new();
+    let mut maps: BTreeMap<u32, Nodemap> = BTreeMap::new();
+    let mut pieces: BTreeMap<(u32, u32), BTreeMap<u16, [u8; PIECE]>> = BTreeMap::new();
+    let mut ordered = index.to_vec();
+    nodemap::sort_for_delivery(&mut ordered);
+    for entry in &ordered {
+        let at = || entry.key.iter().map(|b| format!("{b:02x}")).collect::<String>();
+        let record = Record::parse(entry).map_err(|e| format!("key {}: {e}", at()))?;
+        let orphan = || format!("key {}: its nodemap is not in the index", at());
+        match record {
+            Record::Cluster { id, cluster } => {
+                if names.values().any(|name| *name == cluster.name) {
+                    return Err(format!("key {}: a second nodemap '{}'", at(), cluster.name.escape_default()));
+                }
+                let squash = Squash {
+                    uid: cluster.squash_uid,
+                    gid: cluster.squash_gid,
+                    projid: cluster.squash_projid,
+                };
+                let (flags, flags2) = (cluster.flags, cluster.flags2);
+                maps.insert(id, Nodemap { id, flags, flags2, squash, ..Nodemap::untouched() });
+                names.insert(id, cluster.name);
+            }
+            Record::Global { is_active } => active = is_active,
+            Record::Roles { id, roles, raise_privs, raised } => {
+                let low = |v: u64| u32::try_from(v).unwrap_or(u32::MAX);
+                maps.get_mut(&id).ok_or_else(orphan)?.roles =
+                    Roles { allowed: low(roles), raise: low(raise_privs), raised: low(raised) };
+            }
+            Record::Offset { id, uid: [start, limit], .. } => {
+                maps.get_mut(&id).ok_or_else(orphan)?.offset = Some(Offset { start, limit });
+            }
+            Record::Capabilities { id, mask, kind } => {
+                maps.get_mut(&id).ok_or_else(orphan)?.caps = Some(Caps { kind, mask });
+            }
+            Record::Fileset { id, subid, header: [flags, ..] } => {
+                let n = fileset(subid).ok_or_else(|| format!("key {}: no fileset", at()))?;
+                let map = maps.get_mut(&id).ok_or_else(orphan)?;
+                map.filesets.insert(n, Fileset { path: String::new(), ro: flags & 1 != 0 });
+            }
+            Record::FilesetPart { id, subid, text } => {
+                maps.get(&id).ok_or_else(orphan)?;
+                let (piece, rest) = text.split_first_chunk().ok_or_else(orphan)?;
+                let number = rest.first_chunk().map_or(0, |n| u16::from_le_bytes(*n));
+                pieces.entry((id, (subid - FILESETS) / FILESET)).or_default().insert(number, *piece);
+            }
+            Record::Range { id, range_id, start, end } => {
+                range(maps.get_mut(&id).ok_or_else(orphan)?, range_id, Range::Row(start, end));
+            }
+            Record::NidMask { id, range_id, nid, netmask } => {
+                range(maps.get_mut(&id).ok_or_else(orphan)?, range_id, Range::Prefix(nid, netmask));
+            }
+            Record::IdMap { id, kind, client, fs } => {
+                maps.get_mut(&id).ok_or_else(orphan)?.idmap_mut(kind).insert(client, fs);
+            }
+            Record::Other(_) if entry.key == [0; 8] => {} // the blank record of every index
+            Record::Other(_) => return Err(format!("key {}: of no type that this mgsd knows", at())),
+        }
+    }
+    for ((id, n), pieces) in pieces {
+        let bytes: Vec<u8> = pieces.into_values().flatten().take_while(|b| *b != 0).collect();
+        let path = String::from_utf8(bytes).map_err(|_| format!("fileset {n} of nodemap {id} is no text"))?;
+        let n = u16::try_from(n).unwrap_or(u16::MAX);
+        let map = maps.get_mut(&id).and_then(|map| map.filesets.get_mut(&n));
+        map.ok_or_else(|| format!("fileset {n} of nodemap {id} has no head"))?.path = path;
+    }
+    Ok((active, maps.into_iter().filter_map(|(id, map)| Some((names.remove(&id)?, map))).collect()))
+}
+
+fn fileset(subid: u32) -> Option<u16> {
+    let n = u16::try_from(subid.checked_sub(FILESETS)? / FILESET).ok()?;
+    (usize::from(n) < super::FILESETS).then_some(n)
+}
+
+fn range(map: &mut Nodemap, id: u32, range: Range) {
+    match id & BANNED {
+        0 => map.ranges.insert(id & super::ID_MAX, range),
+        _ => map.bans.insert(id & super::ID_MAX, range),
+    };
+}
+
+/// An entry in a line, for people to see what a change does to the index.
+pub fn line(entry: &Entry) -> String {
+    let ids = |kind: &IdKind| match kind {
+        IdKind::Uid => "uid",
+        IdKind::Gid => "gid",
+        IdKind::Projid => "projid",
+    };
+    let range = |range_id: &u32| match range_id & BANNED {
+        0 => format!("range {range_id}"),
+        _ => format!("ban {}", range_id & super::ID_MAX),
+    };
+    let Ok(record) = Record::parse(entry) else { return format!("{entry:02x?}") };
+    match &record {
+        Record::Cluster { id, cluster: c } => {
+            let flags = words::exact(u64::from(c.flags) | u64::from(c.flags2) << 8, words::FLAGS);
+            let squash = format!("squash {}/{}/{}", c.squash_uid, c.squash_gid, c.squash_projid);
+            format!("nodemap {id} {}: {flags}; {squash}", c.name.escape_default())
+        }
+        Record::Roles { id, roles, raise_privs, raised } => {
+            let roles = words::exact(roles & known(words::ROLES), words::ROLES);
+            format!("nodemap {id} roles {roles}; raise {raise_privs:#x} {raised:#x}")
+        }
+        Record::Offset { id, uid: [start, limit], .. } => format!("nodemap {id} offset {start}+{limit}"),
+        Record::Capabilities { id, mask, kind } => {
+            let kind = words::CAP_KINDS.get(usize::from(*kind)).unwrap_or(&"?");
+            format!("nodemap {id} capabilities {kind}:{}", words::exact(*mask, words::CAPABILITIES))
+        }
+        Record::Fileset { id, subid, header: [flags, ..] } => {
+            let ro = if flags & 1 != 0 { " read-only" } else { "" };
+            format!("nodemap {id} fileset {}{ro}", subid.wrapping_sub(FILESETS) / FILESET)
+        }
+        Record::FilesetPart { id, subid, text } => {
+            let n = subid.wrapping_sub(FILESETS) / FILESET;
+            let text: Vec<u8> = text.iter().copied().take(PIECE).take_while(|b| *b != 0).collect();
+            format!("nodemap {id} fileset {n} path {}", text.escape_ascii())
+        }
+        Record::Range { id, range_id, start, end } => {
+            format!("nodemap {id} {} {}", range(range_id), Range::Row(*start, *end))
+        }
+        Record::NidMask { id, range_id, nid, netmask } => {
+            format!("nodemap {id} {} {}", range(range_id), Range::Prefix(*nid, *netmask))
+        }
+        Record::IdMap { id, kind, client, fs } => format!("nodemap {id} {} {client}:{fs}", ids(kind)),
+        Record::Global { is_active } => format!("active {}", u8::from(*is_active)),
+        Record::Other(entry) => format!("{entry:02x?}"),
+    }
+}
