@@ -14,12 +14,12 @@ const FIRST_VERSION: u64 = 2;
 /// A file system. What notifying its readers took is zero: it is queued, and nobody waits for it.
 pub(super) fn file_system(fs: &FileSystem, targets: &[&str]) -> String {
     let head = text(&fs.name, fs.generation, targets);
-    format!("{head}{}", recovery(fs.ir_state, fs.nonir_clients, fs.nidtbl_version))
+    format!("{head}{}", recovery(fs.ir_state, fs.nonir_clients, fs.nidtbl_version, fs.ir_notified))
 }
 
 /// `params`, which a kernel lists among the file systems.
 pub(super) fn params(steps: u32, state: IrState) -> String {
-    format!("{}{}", text("params", steps, &[]), recovery(state, 0, FIRST_VERSION))
+    format!("{}{}", text("params", steps, &[]), recovery(state, 0, FIRST_VERSION, 0))
 }
 
 fn text(name: &str, generation: u32, targets: &[&str]) -> String {
@@ -27,10 +27,10 @@ fn text(name: &str, generation: u32, targets: &[&str]) -> String {
     format!("fsname: {name}\nflags: {FLAGS:#x}     gen: {generation}\n{targets}\nSecure RPC Config Rules:\n\n")
 }
 
-fn recovery(state: IrState, nonir_clients: u64, version: u64) -> String {
+fn recovery(state: IrState, nonir_clients: u64, version: u64, notified: u64) -> String {
     format!(
         "imperative_recovery_state:\n    state: {state}\n    nonir_clients: {nonir_clients}\n    nidtbl_version: {version}\n    \
-         notify_duration_total: 0.000000000\n    notify_duation_max: 0.000000000\n    notify_count: 0"
+         notify_duration_total: 0.000000000\n    notify_duation_max: 0.000000000\n    notify_count: {notified}"
     )
 }
 

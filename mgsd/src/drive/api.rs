@@ -65,6 +65,7 @@ fn fs_of(engine: &Engine, name: &str, fs: &Fs, now: Now) -> FileSystem {
         ir_state: ir_state(engine, name, now),
         ir_since: ir.since.as_secs(),
         nonir_clients: ir.nonir_clients as u64,
+        ir_notified: ir.notified,
         target_count: fs.targets.len() as u64,
         registration: rules::policy(fs.head.registration),
         writeconf_approved: engine.view().rules.leaves.get(name).map(|leave| time(leave.until)),

@@ -345,6 +345,7 @@ fn file_systems() -> Vec<FileSystem> {
         ir_state,
         ir_since: 3600,
         nonir_clients: 0,
+        ir_notified: 0,
         target_count,
         registration: RegistrationPolicy::Approve,
         writeconf_approved: None,

@@ -4,11 +4,12 @@
 use super::Engine;
 use crate::export::Export;
 use crate::model::recovery::IrState;
-use crate::model::{TargetId, View};
+use crate::model::{Resource, TargetId, View};
 use crate::time::Now;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use wire::Nid;
+use wire::ldlm::ConfigKind;
 use wire::ptlrpc::connect_flags;
 
 /// Imperative recovery of a file system.
@@ -20,6 +21,8 @@ pub struct IrStatus {
     pub since: Duration,
     /// Connected readers without the feature.
     pub nonir_clients: usize,
+    /// How often readers of its table were told since this daemon started.
+    pub notified: u64,
 }
 
 /// State that is not stored.
@@ -33,6 +36,8 @@ pub(crate) struct Recovery {
     stored: BTreeMap<Nid, Vec<(String, TargetId)>>,
     /// When the first reader without the feature came or the last one went.
     changed: BTreeMap<String, Duration>,
+    /// How often readers of a table were told.
+    notified: BTreeMap<String, u64>,
 }
 
 impl Recovery {
@@ -70,6 +75,13 @@ impl Recovery {
         }
     }
 
+    /// A commit has changed the table, and its readers are told.
+    pub(super) fn told(&mut self, resource: &Resource) {
+        if resource.kind == ConfigKind::Recover {
+            *self.notified.entry(resource.base.clone()).or_default() += 1;
+        }
+    }
+
     pub(super) fn mixed(&mut self, fs: &str, now: Now) {
         self.changed.insert(fs.to_owned(), now.mono);
     }
@@ -97,7 +109,8 @@ impl Engine {
             () if nonir_clients > 0 => (IrState::Partial, changed),
             () => (IrState::Full, changed),
         };
-        IrStatus { state, since: now.mono.saturating_sub(from), nonir_clients }
+        let notified = self.recovery.notified.get(fs).copied().unwrap_or(0);
+        IrStatus { state, since: now.mono.saturating_sub(from), nonir_clients, notified }
     }
 
     /// An MGC has connected from this address: the targets that were announced with it are served again.

@@ -516,6 +516,7 @@ impl Engine {
             }
         }
         let mut marked: Vec<Lock> = Vec::new();
+        flight.touched.iter().for_each(|resource| self.recovery.told(resource));
         for resource in flight.touched.iter().filter_map(Resource::res_id) {
             marked.extend(self.locks.mark(resource));
         }
