@@ -13,6 +13,7 @@ mod exits;
 mod fake;
 mod generated;
 mod golden;
+mod nodemap;
 mod param;
 mod transcripts;
 

@@ -46,6 +46,28 @@ fn fs() {
 }
 
 #[test]
+fn nodemap() {
+    transcript(
+        "nodemap",
+        &[
+            "nodemap list",
+            "nodemap list --output json",
+            "nodemap show nm1",
+            "nodemap show nm1 ranges",
+            "nodemap show nm1 nosuch",
+            "nodemap show nm1 --output yaml",
+            "nodemap show nm3",
+            "nodemap test 10.77.0.4@tcp",
+            "nodemap test 10.77.0.4@tcp --kind gid --id 500",
+            "nodemap add nm3 --dry-run",
+            "nodemap set nm1 admin=1 squash_uid=99",
+            "nodemap add-range nm1 10.77.0.[4-6]@tcp",
+            "nodemap fileset-del nm1",
+        ],
+    );
+}
+
+#[test]
 fn target() {
     transcript(
         "target",
