@@ -90,6 +90,21 @@ impl Topology {
         self.nodemaps = Some(names.into_iter().collect());
     }
 
+    /// From now on it is known which nodemaps there are: none beside `default`, unless they were named before.
+    pub fn know_nodemaps(&mut self) {
+        self.nodemaps.get_or_insert_default();
+    }
+
+    /// Adds a nodemap.
+    pub fn add_nodemap(&mut self, name: &str) {
+        self.nodemaps.get_or_insert_default().insert(name.to_owned());
+    }
+
+    /// Removes a nodemap.
+    pub fn remove_nodemap(&mut self, name: &str) {
+        self.nodemaps.get_or_insert_default().remove(name);
+    }
+
     /// Says which pools a file system has.
     pub fn set_pools(&mut self, fs: &str, names: impl IntoIterator<Item = String>) {
         self.filesystems.entry(fs.to_owned()).or_default().pools = Some(names.into_iter().collect());

@@ -1,19 +1,20 @@
 //! Parameters are judged before they are stored: the lists of examples that came with the catalogue, given as orders.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+mod assignments;
 mod harness;
 mod targets;
 
+use assignments::{BAD, GOOD, NOT_YET, hostile, lines};
 use harness::Mgs;
 use mgs_core::Errno;
+use mgs_core::engine::Event;
+use mgs_core::model::command::nodemap::{self, Action, Edit};
 use mgs_core::model::command::Command;
 use mgs_core::model::command::param::{self, Syntax};
+use mgs_core::model::commit::{CommitRecord, EventKind};
+use mgs_core::model::settings::Validation;
 use targets::{mdt, ost, register};
-
-const GOOD: &str =
-    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../vectors/tunables/examples-good.txt"));
-const BAD: &str =
-    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../vectors/tunables/examples-bad.txt"));
 
 /// The site that the head of the lists describes.
 fn site() -> Mgs {
@@ -21,6 +22,9 @@ fn site() -> Mgs {
     for target in [mdt(0), mdt(1), ost(0), ost(1)] {
         assert_eq!(register(&mut mgs, &target).status, 0);
     }
+    let add = |name: &str| Edit::Of { name: name.to_owned(), action: Action::Add };
+    let command = nodemap::Command { edits: ["c0", "nm"].map(add).to_vec() };
+    mgs.order(Command::Nodemap(command)).unwrap();
     mgs
 }
 
@@ -28,37 +32,15 @@ fn assign(text: &str, syntax: Option<Syntax>, force: bool) -> Command {
     param::Command::Assign { text: text.to_owned(), syntax, delete: false, force, wait: false }.into()
 }
 
-/// Assignments that are stored, with their syntax and third column.
-fn lines(list: &'static str) -> Vec<(Syntax, &'static str, &'static str)> {
-    let mut out = Vec::new();
-    for line in list.lines().filter(|l| !l.starts_with('#')) {
-        let columns: Vec<&str> = line.split('\t').collect();
-        let syntax = match columns[0] {
-            "conf_param" => Syntax::ConfParam,
-            "set_param-P" => Syntax::SetParam,
-            _ => continue, // set_param without -P is no affair of the MGS
-        };
-        out.push((syntax, columns[1], columns[2]));
-    }
-    out
-}
-
-/// Good, and not stored yet: security rules, and failover nodes by path.
-const NOT_YET: [&str; 3] = [
-    "testfs.srpc.flavor.default=skpi",
-    "testfs.srpc.flavor.tcp.cli2mdt=krb5p",
-    "obdfilter.testfs-OST0000.failover.node=10.0.0.2@tcp",
-];
-
 #[test]
 fn good_examples_are_stored() {
     let (mut mgs, mut wrong) = (site(), Vec::new());
     let lines = lines(GOOD);
     assert!(lines.len() > 100);
     for (syntax, text, _) in lines {
-        match mgs.order(assign(text, Some(syntax), false)) {
-            Err(error) if !NOT_YET.contains(&text) => wrong.push(format!("{text}: {error}")),
-            Ok(_) if NOT_YET.contains(&text) => wrong.push(format!("{text} is stored: take it off the list")),
+        match mgs.order(assign(&text, Some(syntax), false)) {
+            Err(error) if !NOT_YET.contains(&text.as_str()) => wrong.push(format!("{text}: {error}")),
+            Ok(_) if NOT_YET.contains(&text.as_str()) => wrong.push(format!("{text} is stored: take it off the list")),
             _ => {}
         }
     }
@@ -72,7 +54,7 @@ fn bad_examples_are_refused_with_their_class_and_leave_no_trace() {
     let lines = lines(BAD);
     assert!(lines.len() > 100);
     for (syntax, text, class) in lines {
-        match mgs.order(assign(text, Some(syntax), false)) {
+        match mgs.order(assign(&text, Some(syntax), false)) {
             Ok(done) => wrong.push(format!("{text}: {done:?}")),
             Err(error) if error.to_string().contains(&format!("({class})")) => {}
             Err(error) => wrong.push(format!("{text}: {error}; instead of {class}")),
@@ -105,4 +87,139 @@ fn force_takes_names_that_nobody_knows_and_nothing_else() {
         wait: false,
     };
     assert!(mgs.order(gone.into()).unwrap().seq.is_some());
+}
+
+/// A target that registers with a parameter: what it brings, and the class where it is refused.
+fn brought(text: &str) -> Option<(targets::Node, String)> {
+    let (device, param) = text.split_once('.')?;
+    let node = match device {
+        "testfs-MDT0000" => mdt(0),
+        "testfs-MDT0001" => mdt(1),
+        "testfs-OST0000" => ost(0),
+        "testfs-OST0001" => ost(1),
+        "testfs" if ["sys.", "quota.", "llite."].iter().any(|class| param.starts_with(class)) => ost(1),
+        _ => return None,
+    };
+    // Taken out of the parameters before they are judged: they are parts of the target.
+    let own = ["mgsnode", "network", "autodegrade", "failover.", "srpc."];
+    let quotes = param.contains(['"', '\'']) || param.is_empty();
+    (!quotes && !own.iter().any(|name| param.starts_with(name))).then(|| (node, param.to_owned()))
+}
+
+/// Registers the site with one target bringing a parameter; the error of its registration.
+fn register_with(node: targets::Node, param: &str) -> (i32, Vec<String>, Mgs) {
+    let mut mgs = Mgs::new();
+    let svname = node.info.svname.clone();
+    for target in [mdt(0), mdt(1), ost(0), ost(1)].into_iter().filter(|t| t.info.svname != svname) {
+        assert_eq!(register(&mut mgs, &target).status, 0);
+    }
+    let (before, seen) = (mgs.store.clone(), mgs.events.len());
+    let reply = register(&mut mgs, &node.with(|n| n.info.params = format!("\"{param}\" ")));
+    if reply.status != 0 {
+        assert_eq!(mgs.store, before, "{param} leaves a trace");
+    }
+    let why = mgs.events[seen..].iter().filter_map(|event| match event {
+        Event::Refused { why, .. } => Some(why.clone()),
+        _ => None,
+    });
+    (reply.status, why.collect(), mgs)
+}
+
+#[test]
+fn good_examples_are_taken_from_registrations() {
+    let mut done = 0;
+    for (syntax, text, _) in lines(GOOD) {
+        let Some((node, param)) = brought(&text).filter(|_| syntax == Syntax::ConfParam) else { continue };
+        let (status, why, mgs) = register_with(node, &param);
+        assert_eq!((status, why), (0, Vec::new()), "{text}");
+        let name = param.split('=').next().unwrap();
+        let settings = &mgs.engine.view().settings.conf["testfs"];
+        assert!(settings.keys().any(|(_, known)| known == name), "{text} is not kept");
+        done += 1;
+    }
+    assert!(done >= 60, "{done}");
+}
+
+#[test]
+fn bad_examples_refuse_the_registration_with_their_class() {
+    let (mut done, mut wrong) = (0, Vec::new());
+    for (syntax, text, class) in lines(BAD) {
+        let Some((node, param)) = brought(&text).filter(|_| syntax == Syntax::ConfParam) else { continue };
+        let of_all = ["sys.", "quota.", "llite."].iter().any(|class| param.starts_with(class));
+        if class == "bad-device" || (class == "wrong-target" && of_all) {
+            continue; // here the device is whoever registers, or its file system
+        }
+        let svname = node.info.svname.clone();
+        let (status, why, _) = register_with(node, &param);
+        done += 1;
+        let named = why.iter().any(|w| w.contains(&format!("({class})")) && w.contains(&svname));
+        if status != Errno::EINVAL.status() || !named {
+            wrong.push(format!("{text}: {status} {why:?} instead of {class}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {done} wrong:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(done >= 50, "{done}");
+}
+
+#[test]
+fn hostile_assignments_are_refused_and_noted_whatever_the_policy() {
+    let mut brought_in = 0;
+    for validation in [Validation::Enforce, Validation::Warn] {
+        let mut mgs = site();
+        mgs.order(param::Command::Validation(validation).into()).unwrap();
+        let before = mgs.store.clone();
+        let list = hostile();
+        assert!(list.len() >= 200, "{}", list.len());
+        for (syntax, text, class) in list {
+            for force in [false, true] {
+                let seen = mgs.events.len();
+                let refused = mgs.order(assign(&text, Some(syntax), force)).unwrap_err();
+                assert_eq!(refused.errno(), Errno::EINVAL, "{text}");
+                let noted = |e: &Event| matches!(e, Event::OrderRefused { actor, .. } if actor == "uid:0");
+                assert!(mgs.events[seen..].iter().any(noted), "{text} {class}");
+            }
+            if let Some((node, param)) = brought(&text).filter(|_| syntax == Syntax::ConfParam)
+                && !param.contains(['\n', '\r', '\t', '\0'])
+                && param.len() < 3000
+            {
+                let mut other = Mgs::new();
+                other.order(param::Command::Validation(validation).into()).unwrap();
+                assert_eq!(register(&mut other, &mdt(9)).status, 0);
+                let before = other.store.clone();
+                let node = node.with(|n| n.info.params = format!("\"{param}\" "));
+                assert_ne!(register(&mut other, &node).status, 0, "{text}");
+                assert!(other.events.iter().any(|e| matches!(e, Event::Refused { .. })), "{text}");
+                assert_eq!(other.store, before, "{text}");
+                brought_in += 1;
+            }
+        }
+        assert_eq!(mgs.store, before);
+    }
+    assert!(brought_in >= 60, "{brought_in}");
+}
+
+#[test]
+fn warn_takes_what_a_kernel_takes_and_notes_it() {
+    let mut mgs = site();
+    let done = mgs.order(param::Command::Validation(Validation::Warn).into()).unwrap();
+    let (validation, before) = (Validation::Warn, Validation::Enforce);
+    assert_eq!(done.events, [EventKind::ValidationSet { validation, before }]);
+    let mut mgs = mgs.restarted();
+    let done = mgs.order(assign("testfs.llite.some_wrong_param=10", None, false)).unwrap();
+    assert!(done.warnings.iter().any(|w| w.contains("some_wrong_param")), "{done:?}");
+    let record: CommitRecord =
+        serde_json::from_slice(&mgs.store[&format!("commit/{:016x}", done.seq.unwrap())]).unwrap();
+    let noted = |e: &EventKind| matches!(e, EventKind::ParamTolerated { class, .. } if class == "unknown");
+    assert!(record.events.iter().any(|e| noted(&e.kind)), "{record:?}");
+    // What no node executes is taken, and leaves nothing, as with a kernel MGS.
+    assert_eq!(mgs.order(assign("testfs.foo.bar=1", None, false)).unwrap().seq, None);
+    // B01j of session B: the one that ends every mount.
+    let fatal = "testfs-OST0042.osc.max_dirty_mb=1";
+    assert!(mgs.order(assign(fatal, None, false)).unwrap_err().to_string().contains("(bad-device)"));
+    // The same for what a target brings.
+    let wrong = ost(2).with(|n| n.info.params = "ost.threads_max=16 ".to_owned());
+    assert_eq!(register(&mut mgs, &wrong).status, 0);
+    mgs.order(param::Command::Validation(Validation::Enforce).into()).unwrap();
+    let wrong = ost(3).with(|n| n.info.params = "ost.threads_max=16 ".to_owned());
+    assert_eq!(register(&mut mgs, &wrong).status, Errno::EINVAL.status());
 }

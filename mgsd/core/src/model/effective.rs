@@ -139,6 +139,8 @@ fn device_of(fs: &str, scope: Scope) -> String {
 
 /// Finds out what a device and a name mean.
 fn understood(tx: &Tx<'_>, device: &str, name: &str) -> Result<Name, Error> {
+    let name = canonical(tunables::Syntax::SetParamP, name);
+    let name = name.as_str();
     let (fs, of) = super::command::param::part_of(tx, device, true)?;
     let refuse = |what: &str, hint: String| {
         let object = format!("parameter '{}' of {}", name.escape_default(), device.escape_default());
@@ -179,7 +181,7 @@ fn understood(tx: &Tx<'_>, device: &str, name: &str) -> Result<Name, Error> {
     {
         return done(Some(conf), None);
     }
-    let path = canonical(tunables::Syntax::SetParamP, name);
+    let path = name.to_owned();
     for translated in translate(tunables::Syntax::SetParamP, &path).into_iter().filter(|t| t.exact) {
         if let Some((device, param)) = translated.name.split_once('.') {
             let (other, scope) = super::command::param::part_of(tx, device, true)?;

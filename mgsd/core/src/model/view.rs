@@ -171,7 +171,10 @@ impl View {
     /// Applies one key: a value, or its deletion. Keys of later releases are kept by the store and ignored here.
     pub fn apply(&mut self, key: &str, value: Option<&[u8]>) -> Result<(), Error> {
         match (Key::parse(key), value) {
-            (Some(Key::Meta), Some(v)) => self.meta = Some(json(key, v)?),
+            (Some(Key::Meta), Some(v)) => {
+                self.meta = Some(json(key, v)?);
+                self.topology.know_nodemaps();
+            }
             (Some(Key::Commit(seq)), Some(v)) if seq >= self.seq => {
                 self.seq = seq;
                 self.last_hash = sha256_hex(v);
@@ -225,6 +228,10 @@ impl View {
             }
             (Some(Key::Nodemap(name)), value) => {
                 self.nodemaps.apply(name, value).map_err(|why| corrupt(key, why))?;
+                match value {
+                    Some(_) => self.topology.add_nodemap(name),
+                    None => self.topology.remove_nodemap(name),
+                }
             }
             (Some(Key::NodemapPart(part)), value) => {
                 self.nodemaps.apply_part(part, value).map_err(|why| corrupt(key, why))?;
