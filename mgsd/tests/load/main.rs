@@ -71,7 +71,7 @@ async fn registrations_share_commits_and_reading_needs_no_store() {
 
     if is_full() {
         pace::a_lone_sender(&senders, &meter, osts).await;
-        pace::large_against_small(&senders, mdts, osts + pace::LONE).await;
+        pace::large_against_small(&senders, &meter, mdts, osts + pace::LONE).await;
         synced::few_syncs(mdts, osts).await;
     }
 }

@@ -36,18 +36,24 @@ pub(crate) async fn a_lone_sender(senders: &Senders, meter: &Meter, from: u32) {
 }
 
 /// A target more costs what the hundredth does. Blocks alternate, so that a busy machine is busy for both.
-pub(crate) async fn large_against_small(large: &Senders, mdts: u32, mut from: u32) {
+pub(crate) async fn large_against_small(large: &Senders, meter: &Meter, mdts: u32, mut from: u32) {
     let mut ratios = Vec::new();
     for _ in 0..ROUNDS {
         let dir = tempfile::tempdir().unwrap();
-        let (_meter, mgs) = meter::start(dir.path()).await;
+        let (small_meter, mgs) = meter::start(dir.path()).await;
         let small = Senders::start(mgs).await;
         register_mdts(&small, mdts).await;
         small.register(ALL, TargetKind::Ost, 0, FROM).await;
+        let marks = [small_meter.commits().len(), meter.commits().len()];
         let hundredth = over(&small.register(ALL, TargetKind::Ost, FROM, FROM + BLOCK).await);
         let last = over(&large.register(ALL, TargetKind::Ost, from, from + BLOCK).await);
         from += BLOCK;
-        println!("{hundredth:?} per target around the hundredth, {last:?} at {from}");
+        let stored = [&small_meter.commits()[marks[0]..], &meter.commits()[marks[1]..]]
+            .map(|commits| commits.iter().sum::<Duration>() / BLOCK);
+        println!(
+            "{hundredth:?} per target around the hundredth, {:?} of it in the store; at {from} {last:?} and {:?}",
+            stored[0], stored[1]
+        );
         ratios.push(last.as_secs_f64() / hundredth.as_secs_f64());
     }
     let ratio = median(ratios);

@@ -141,6 +141,8 @@ pub(super) fn open_read_write(path: &Path) -> Result<Connection, StoreError> {
     conn.pragma_update(None, "synchronous", "FULL").map_err(failed(path, doing))?;
     // Pages. A checkpoint costs two fsyncs: at SQLite's 1000 a storm of registrations spends a third of them on it.
     conn.pragma_update(None, "wal_autocheckpoint", 2048).map_err(failed(path, doing))?;
+    // KiB: the pages of a large batch, and still those that every commit goes through.
+    conn.pragma_update(None, "cache_size", -16_384).map_err(failed(path, doing))?;
     let mode: String = conn
         .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
         .map_err(failed(path, doing))?;
