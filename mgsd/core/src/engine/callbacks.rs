@@ -51,6 +51,24 @@ impl Callbacks {
         let next_xid = ((seconds << 20) + u64::from(now.mono.subsec_micros())) & !(XID_STEP - 1);
         Self { next_xid, by_xid: BTreeMap::new(), by_lock: BTreeMap::new(), unanswered: BTreeSet::new() }
     }
+
+    /// A number for a callback of another kind to an export, and the oldest one that the export has not answered.
+    pub(super) fn number(&mut self, export: u64) -> (u64, u64) {
+        self.next_xid += XID_STEP;
+        let xid = self.next_xid;
+        self.unanswered.insert((export, xid));
+        (xid, self.first_unanswered(export).unwrap_or(xid))
+    }
+
+    /// It was answered, or will not be.
+    pub(super) fn answered(&mut self, export: u64, xid: u64) {
+        self.unanswered.remove(&(export, xid));
+    }
+
+    fn first_unanswered(&self, export: u64) -> Option<u64> {
+        let first = self.unanswered.range((export, 0)..).next();
+        first.filter(|(of, _)| *of == export).map(|(_, first)| *first)
+    }
 }
 
 impl Engine {

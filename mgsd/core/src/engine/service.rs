@@ -41,7 +41,9 @@ impl Engine {
         let Ok(body) = message.body() else { return self.count("dropped_malformed") };
         match (portal, body.msg_type) {
             (portal::LDLM_CB_REPLY, msg_type::REPLY | msg_type::ERR) => {
-                self.callback_reply(from, match_bits, body.status, now);
+                if !self.glimpse_reply(from, match_bits, &message, body.status, now) {
+                    self.callback_reply(from, match_bits, body.status, now);
+                }
             }
             (portal::MGS_REQUEST | portal::LDLM_CANCEL_REQUEST, msg_type::REQUEST) => {
                 self.request(from, portal, match_bits, &message, &body, now);
