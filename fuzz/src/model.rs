@@ -34,6 +34,7 @@ pub fn core_key(data: &[u8]) {
         Key::NidTbl(fs, id) => keys::nidtbl(fs, id),
         Key::Pruned => keys::PRUNED.to_owned(),
         Key::Restore(epoch) => keys::restore(epoch),
+        Key::Ahead(epoch, nid) => keys::ahead(epoch, nid),
         Key::Log(log) => keys::log(log),
         Key::Segment(log, seq) => keys::segment(log, seq),
     };

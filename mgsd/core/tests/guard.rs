@@ -61,7 +61,7 @@ fn a_writeconf_of_everything_needs_everybody_to_unmount() {
     let mut mgs = site();
     let client = mount(&mut mgs, "10.0.0.4@tcp", "client", "testfs", ConfigKind::Config);
     let before = mgs.store.clone();
-    assert_eq!(register(&mut mgs, &mdt(0).writeconf()).status, Errno::EBUSY.status());
+    assert_eq!(register(&mut mgs, &mdt(0).writeconf()).status, Errno::EPERM.status());
     assert_eq!(mgs.store, before);
     assert_eq!(
         why(&mgs),
@@ -79,7 +79,7 @@ fn a_writeconf_of_everything_needs_everybody_to_unmount() {
 fn the_node_of_mdt0000_counts_when_it_has_something_else_mounted() {
     let mut mgs = site();
     let other = mount(&mut mgs, "10.0.0.3@tcp", "server", "testfs", ConfigKind::Config);
-    assert_eq!(register(&mut mgs, &mdt(0).writeconf()).status, Errno::EBUSY.status());
+    assert_eq!(register(&mut mgs, &mdt(0).writeconf()).status, Errno::EPERM.status());
     assert!(why(&mgs).contains("mounted on 10.0.0.3@tcp;"), "{}", why(&mgs));
     umount(&mut mgs, "10.0.0.3@tcp", other);
     assert_eq!(register(&mut mgs, &mdt(0).writeconf()).status, 0);
@@ -109,13 +109,13 @@ fn leave_is_for_one_writeconf() {
     let done = mgs.order(leave()).unwrap();
     assert_eq!(
         done.events,
-        [EventKind::WriteconfApproved { fs: "testfs".to_owned(), until: mgs.now.wall + fs::LEAVE }]
+        [EventKind::WriteconfApproved { fs: "testfs".to_owned(), until: mgs.now.wall + fs::LEAVE, before: None }]
     );
     let mut again = mgs.restarted();
     mount(&mut again, "10.0.0.4@tcp", "client", "testfs", ConfigKind::Config);
     assert_eq!(register(&mut again, &mdt(0).writeconf()).status, 0);
     assert!(again.engine.view().rules.leaves.is_empty(), "used up");
-    assert_eq!(register(&mut again, &mdt(0).writeconf()).status, Errno::EBUSY.status());
+    assert_eq!(register(&mut again, &mdt(0).writeconf()).status, Errno::EPERM.status());
     // One that fails to be written is not used up.
     let no_nid = mdt(0).writeconf().with(|n| n.nids = vec!["junk".to_owned()]);
     assert_eq!(register(&mut mgs, &no_nid).status, Errno::EINVAL.status());
@@ -136,7 +136,7 @@ fn leave_ends_after_an_hour_by_a_commit() {
         mgs.call(nid("10.0.0.4@tcp"), handle, opc::OBD_PING, vec![]);
     }
     assert_eq!((mgs.commits, mgs.engine.view().rules.leaves.len()), (commits + 1, 0));
-    assert_eq!(register(&mut mgs, &mdt(0).writeconf()).status, Errno::EBUSY.status());
+    assert_eq!(register(&mut mgs, &mdt(0).writeconf()).status, Errno::EPERM.status());
     let unknown = Command::Fs(fs::Command::ApproveWriteconf { fs: "nofs".to_owned() });
     assert_eq!(mgs.order(unknown).unwrap_err().errno(), Errno::ENOENT);
 }

@@ -111,8 +111,8 @@ fn not_ready(engine: &Engine) -> Option<&'static str> {
     }
 }
 
-fn must_remount((nid, logs): (wire::Nid, &std::collections::BTreeSet<String>)) -> MustRemount {
-    MustRemount { nid: nid.to_string(), logs: logs.iter().cloned().collect() }
+fn must_remount((nid, logs): (wire::Nid, std::collections::BTreeSet<String>)) -> MustRemount {
+    MustRemount { nid: nid.to_string(), logs: logs.into_iter().collect() }
 }
 
 fn store(engine: &Engine, identity: &Identity) -> StoreInfo {
@@ -247,7 +247,7 @@ impl Mgs for Handle {
                 uptime: wall.saturating_sub(identity.started),
                 ready: not_ready(engine).is_none(),
                 not_ready: not_ready(engine).map(str::to_owned),
-                must_remount: engine.must_remount().map(must_remount).collect(),
+                must_remount: engine.must_remount().into_iter().map(must_remount).collect(),
                 store: store(engine, &identity),
                 fs_count: engine.view().fs.len() as u64,
                 client_count: engine.exports().len() as u64,

@@ -5,3 +5,4 @@ mod daemon;
 mod damage;
 mod restore;
 mod retention;
+mod silent;

@@ -113,6 +113,29 @@ async fn a_restore_under_nodes_that_had_read_on() {
     assert!(!list.contains_key(&other.nid()) && !list.contains_key(&third.nid()));
     assert!(list.contains_key(&quick[0].nid()) && list.contains_key(&late.nid()));
 
+    // a second restart: they have passed the mark by which they were known, and are still on the list
+    let noted = || async {
+        let commits = api.commits(0, 10_000).await.unwrap().items;
+        let events = commits.into_iter().flat_map(|commit| commit.events);
+        events.filter(|event| event["event"] == "node_ahead").count()
+    };
+    while noted().await < list.values().map(BTreeSet::len).sum() {
+        tokio::task::yield_now().await;
+    }
+    let evicted: Vec<usize> = nodes.iter().map(|n| n.state().evictions).collect();
+    daemon.kill().await;
+    daemon.start().await;
+    let api = daemon.api().await;
+    for (node, evicted) in nodes.iter().zip(evicted) {
+        node.until("the MGS once more", |s| s.evictions > evicted).await;
+    }
+    let listed = || async {
+        let list = api.status().await.unwrap().must_remount;
+        let list = list.into_iter().map(|m| (m.nid, m.logs.into_iter().collect()));
+        list.collect::<BTreeMap<String, BTreeSet<String>>>()
+    };
+    assert_eq!(listed().await, expected, "the list outlives the daemon");
+
     // nobody is deaf: a new OST reaches each client, wherever it stood
     let new = daemon.node(4, 50).await;
     new.host.mount_ost("alpha", 7).await.unwrap();

@@ -18,7 +18,8 @@ async fn arrives_late(somebody_asks: bool) -> (u64, Option<u64>) {
     let cluster = Cluster::start(1, &Settings::default());
     let proxy = Proxy::start(cluster.port(0)).await;
     let direct = cluster.open(&cluster.url("late")).await;
-    let through = format!("etcd:http://127.0.0.1:{}/mgsd/late?timeout=60s", proxy.port);
+    // patient: if it gave up while somebody asks, its request would be withdrawn, not late
+    let through = format!("etcd:http://127.0.0.1:{}/mgsd/late?timeout=300s", proxy.port);
     let dying = Arc::new(cluster.open(&through).await);
     assert_eq!(commit(&dying, vec![put("fs/a", "1")]).await.0, 1);
 

@@ -80,7 +80,7 @@ impl Engine {
 
     /// A commit is late.
     pub(super) fn commit_late(&mut self, number: u64, now: Now) {
-        if self.in_flight() == Some(number) && !self.is_stuck() {
+        if self.writes.flight.is_some() && self.writes.sent == number && self.writes.stuck.is_none() {
             let why = format!("the store has not answered a commit for {} s", COMMIT.as_secs());
             self.stuck(Errno::EIO, why, now);
         }
@@ -93,5 +93,27 @@ impl Engine {
                 .to_owned(),
             errno: Errno::EIO,
         })
+    }
+
+    /// The store does not answer. Who waits is told so, and may come again: a repetition is recognised, whether or not
+    /// the commit turns out to be done. Reads go on from the view.
+    pub(super) fn stuck(&mut self, errno: Errno, why: String, now: Now) {
+        if self.writes.flight.is_none() {
+            return;
+        }
+        self.count("commits_stuck");
+        self.event(Event::CommitFailed { why: why.clone() });
+        let error = Error::Storage { what: why, errno };
+        self.refuse_writes(&error, now);
+        self.writes.stuck = Some(error);
+    }
+
+    pub(super) fn no_writes(&self) -> Option<Error> {
+        self.writes.stuck.clone().or_else(|| self.silence())
+    }
+
+    /// Why no change is taken at present.
+    pub fn store_trouble(&self) -> Option<String> {
+        self.no_writes().map(|error| error.to_string())
     }
 }

@@ -1,5 +1,7 @@
 //! The engine: owns the view, the exports and the locks; its inputs are totally ordered (architecture, section 5).
 
+mod barrier;
+mod ahead;
 mod bulk;
 mod callbacks;
 mod fence;
@@ -25,7 +27,7 @@ use crate::export::{Address, Connect, Export, Exports};
 use crate::locks::Locks;
 use crate::model::View;
 use crate::time::Now;
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 use wire::Nid;
 use wire::ptlrpc::connect_flags;
@@ -33,9 +35,6 @@ use wire::relay::{Frame, PostStatus};
 
 /// An export without a request for so long is dead: six ping intervals.
 pub const EXPORT_TIMEOUT: Duration = Duration::from_secs(150);
-
-/// Logs of one node that are kept for a list.
-const MAX_LOGS: usize = 64;
 
 /// The MGS.
 #[derive(Debug)]
@@ -62,8 +61,7 @@ pub struct Engine {
     bulks: bulk::Bulks,
     /// Nodemaps as servers read them, rendered once for each version.
     pub(crate) nodemaps: Option<std::sync::Arc<crate::model::nodemap::index::Index>>,
-    /// MGCs whose nodes have executed what a restore took away, with the logs.
-    ahead: BTreeMap<(Nid, String), BTreeSet<String>>,
+    ahead: ahead::Seen,
     timers: BTreeMap<(Duration, u64), Timer>,
     timer_count: u64,
     out: VecDeque<Output>,
@@ -116,7 +114,7 @@ impl Engine {
             callbacks: callbacks::Callbacks::new(now),
             bulks: bulk::Bulks::default(),
             nodemaps: None,
-            ahead: BTreeMap::new(),
+            ahead: ahead::Seen::new(),
             timers: BTreeMap::new(),
             timer_count: 0,
             out: VecDeque::new(),
@@ -188,21 +186,6 @@ impl Engine {
     pub const fn locks(&self) -> &Locks {
         &self.locks
     }
-    /// Nodes that have to be remounted: they executed records which a restore took away. With the logs.
-    pub fn must_remount(&self) -> impl Iterator<Item = (Nid, &BTreeSet<String>)> {
-        self.ahead.iter().map(|((nid, _), logs)| (*nid, logs))
-    }
-
-    /// A reader shows by its first request that it holds lost records of a log.
-    pub(crate) fn is_ahead(&mut self, export: u64, log: &str) {
-        let Some(export) = self.exports.get(export) else { return };
-        let nid = export.address.peer;
-        let logs = self.ahead.entry((nid, export.uuid.clone())).or_default();
-        if logs.len() < MAX_LOGS && logs.insert(log.to_owned()) {
-            self.event(Event::MustRemount { nid, log: log.to_owned() });
-        }
-    }
-
     /// Counters.
     pub const fn counters(&self) -> &Counters {
         &self.counters
@@ -311,9 +294,8 @@ impl Engine {
         Some(export)
     }
 
-    pub(crate) fn disconnected(&mut self, export: Export) {
-        // its last mount is gone
-        self.ahead.remove(&(export.address.peer, export.uuid.clone()));
+    pub(crate) fn disconnected(&mut self, export: Export, now: Now) {
+        self.unmounted(&export, now);
         self.event(Event::Disconnected { nid: export.address.peer, uuid: export.uuid });
     }
 
@@ -328,8 +310,7 @@ impl Engine {
         }
         let (nid, version) = (connect.address.peer, connect.data.version);
         self.server_back(nid, now);
-        // another MGC of the node: it has unmounted everything, or booted
-        self.ahead.retain(|(n, uuid), _| *n != nid || *uuid == connect.uuid);
+        self.mounts_anew(nid, &connect.uuid, now);
         self.event(Event::Connected { nid, uuid: connect.uuid.clone(), version, again });
     }
 

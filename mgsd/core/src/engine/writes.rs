@@ -1,6 +1,7 @@
 //! Write and apply. While a commit is in flight requests queue; then they are planned one after the other on the
 //! view to come and committed as one. Replies wait until it is durable.
 
+use super::ahead::Note;
 use super::{Answer, CommitResult, Engine, Event, Output, ReqId, Ticket};
 use crate::Errno;
 use crate::error::Error;
@@ -40,21 +41,30 @@ enum Write {
     Confirm(String, TargetId),
     /// Something stored has ended.
     Expire,
+    /// Who has to be remounted.
+    Note(Note),
     /// What somebody asks for.
     Order(Ticket, Box<Order>),
+}
+
+impl Write {
+    /// Nobody waits for its answer.
+    const fn is_ours(&self) -> bool {
+        !matches!(self, Self::Register(..) | Self::Ready(..) | Self::Order(..))
+    }
 }
 
 /// Queue and the commit in flight.
 #[derive(Debug, Default)]
 pub(super) struct Writes {
     queue: VecDeque<Write>,
-    flight: Option<Flight>,
+    pub(super) flight: Option<Flight>,
     /// A commit of another daemon that has to be applied before anything is planned.
     behind: u64,
     /// The store does not say what became of the commit in flight: nothing new is taken until it does.
-    stuck: Option<Error>,
+    pub(super) stuck: Option<Error>,
     /// Commits sent.
-    sent: u64,
+    pub(super) sent: u64,
 }
 
 /// What happens when the commit is done.
@@ -137,6 +147,11 @@ impl Engine {
     /// Queues a registration that waited for somebody's word. Whoever calls lets the planner run.
     pub(super) fn queue_again(&mut self, id: ReqId, request: Box<registration::Request>) {
         self.writes.queue.push_back(Write::Register(id, request));
+    }
+
+    /// Queues what is to be written down of a node.
+    pub(super) fn queue_note(&mut self, note: Note, now: Now) {
+        self.queue_write(Write::Note(note), now);
     }
 
     /// Queues the end of what has ended.
@@ -273,6 +288,7 @@ impl Engine {
                 Ok(request) => format!("nid:{}", request.from.peer),
                 Err(_) => "nid:?".to_owned(),
             },
+            Write::Create { .. } | Write::Confirm(..) | Write::Expire | Write::Note(..) => "mgsd".to_owned(),
         }
     }
 
@@ -329,6 +345,10 @@ impl Engine {
                 }
                 Ok(Verdict { confirmed: Some((fs.clone(), *target)), ..Verdict::default() })
             }
+            Write::Note(note) => {
+                note.plan(tx);
+                Ok(Verdict::default())
+            }
             Write::Expire => {
                 tx.expire(EXPIRE);
                 Ok(Verdict::default())
@@ -361,7 +381,7 @@ impl Engine {
                 self.event(Event::OrderRefused { actor, errno, why });
                 Some(Reply::Order(*ticket, Err(error.clone())))
             }
-            Write::Create { .. } | Write::Confirm(..) | Write::Expire => {
+            Write::Create { .. } | Write::Confirm(..) | Write::Expire | Write::Note(..) => {
                 self.event(Event::Bug { what: error.to_string() });
                 None
             }
@@ -416,54 +436,20 @@ impl Engine {
         self.plan(now);
     }
 
-    /// The store does not answer. Who waits is told so, and may come again: a repetition is recognised, whether or not
-    /// the commit turns out to be done. Reads go on from the view.
-    pub(super) fn stuck(&mut self, errno: Errno, why: String, now: Now) {
-        if self.writes.flight.is_none() {
-            return;
-        }
-        self.count("commits_stuck");
-        self.event(Event::CommitFailed { why: why.clone() });
-        let error = Error::Storage { what: why, errno };
-        self.refuse_writes(&error, now);
-        self.writes.stuck = Some(error);
-    }
-
     /// Everybody who waits for a change is told why there is none, or none that could be sworn to.
     pub(super) fn refuse_writes(&mut self, error: &Error, now: Now) {
         if let Some(flight) = &mut self.writes.flight {
             let answers = std::mem::take(&mut flight.answers);
             // Who was told comes again by itself.
-            flight.taken.retain(|w| matches!(w, Write::Create { .. } | Write::Confirm(..) | Write::Expire));
+            flight.taken.retain(Write::is_ours);
             self.fail(answers, error, now);
         }
         for write in std::mem::take(&mut self.writes.queue) {
-            match write {
-                Write::Create { .. } | Write::Confirm(..) | Write::Expire => {
-                    self.writes.queue.push_back(write)
-                }
-                Write::Register(..) | Write::Ready(..) | Write::Order(..) => self.refuse(&write, error, now),
+            match write.is_ours() {
+                true => self.writes.queue.push_back(write),
+                false => self.refuse(&write, error, now),
             }
         }
-    }
-
-    fn no_writes(&self) -> Option<Error> {
-        self.writes.stuck.clone().or_else(|| self.silence())
-    }
-
-    /// Why no change is taken at present.
-    pub fn store_trouble(&self) -> Option<String> {
-        self.no_writes().map(|error| error.to_string())
-    }
-
-    /// Number of the commit in flight.
-    pub(super) fn in_flight(&self) -> Option<u64> {
-        self.writes.flight.as_ref().map(|_| self.writes.sent)
-    }
-
-    /// Those who wait for the commit in flight have been told that its fate is not known.
-    pub(super) const fn is_stuck(&self) -> bool {
-        self.writes.stuck.is_some()
     }
 
     fn fail(&mut self, answers: Vec<Reply>, error: &Error, now: Now) {
@@ -508,6 +494,7 @@ impl Engine {
             }
             self.reconsider(&flight.changes);
             self.watch_expiry(now);
+            self.stored_ahead();
             for log in roomy {
                 let budget = self.view.logs.get(&log).map(LogEntry::budget);
                 if let Some(budget) = budget.filter(|b| b.is_low()) {

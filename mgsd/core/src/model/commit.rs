@@ -92,6 +92,18 @@ pub enum EventKind {
         /// Off from now on; before, it was the other way.
         off: bool,
     },
+    /// A node has executed records of a log that a restore took away: it has to be remounted.
+    NodeAhead {
+        /// The node.
+        nid: String,
+        /// The log.
+        log: String,
+    },
+    /// Such a node has unmounted everything.
+    NodeRemounted {
+        /// The node.
+        nid: String,
+    },
     /// The store was copied to another place, where it goes on.
     StoreMoved {
         /// Where it was.

@@ -4,6 +4,7 @@ use super::names::TargetId;
 use super::nodemap::PartKey;
 use super::rules::RuleKey;
 use super::settings::SettingKey;
+use wire::Nid;
 
 /// `meta`.
 pub const META: &str = "meta";
@@ -34,6 +35,8 @@ pub enum Key<'a> {
     Pruned,
     /// `restore/<epoch, 16 hex>`
     Restore(u64),
+    /// `restore/<epoch, 16 hex>/<NID>`
+    Ahead(u64, Nid),
     /// `nodemap`
     Nodemaps,
     /// `nodemap/<name>`
@@ -72,6 +75,7 @@ impl<'a> Key<'a> {
                 Self::Setting(SettingKey::parse(second, third, fourth)?)
             }
             ("restore", Some(epoch), None, None) => Self::Restore(hex(epoch)?),
+            ("restore", Some(epoch), Some(nid), None) => Self::Ahead(hex(epoch)?, nid.parse().ok()?),
             ("nodemap", None, None, None) => Self::Nodemaps,
             ("nodemap", Some(name), None, None) => Self::Nodemap(name),
             ("nodemap", Some(name), Some(list), Some(n)) => {
@@ -113,6 +117,10 @@ pub fn restore(epoch: u64) -> String {
 pub fn nodemap(name: &str) -> String {
     format!("nodemap/{name}")
 }
+/// `restore/<epoch>/<NID>`.
+pub fn ahead(epoch: u64, nid: Nid) -> String {
+    format!("restore/{epoch:016x}/{nid}")
+}
 /// `llog/<log>`.
 pub fn log(log: &str) -> String {
     format!("llog/{log}")
@@ -143,6 +151,8 @@ mod tests {
         ] {
             assert_eq!(Key::parse(&rule.to_string()), Some(Key::Rule(rule)));
         }
+        let nid = "10.0.0.9@tcp1".parse().unwrap();
+        assert_eq!(Key::parse(&ahead(3, nid)), Some(Key::Ahead(3, nid)));
         assert_eq!(Key::parse(&log("lu-0-client")), Some(Key::Log("lu-0-client")));
         assert_eq!(Key::parse(&segment("params", 9)), Some(Key::Segment("params", 9)));
     }

@@ -2,6 +2,7 @@
 //! notify, and the answer; nothing here knows of locks, exports or time-outs.
 
 pub mod admission;
+pub mod ahead;
 pub mod command;
 pub mod commit;
 pub mod conf_param;

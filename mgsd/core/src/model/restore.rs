@@ -164,6 +164,10 @@ pub fn plan(backup: BTreeMap<String, Vec<u8>>, lost: Option<&View>, how: &How) -
         head.nidtbl_version = version.max(base + 1);
         changes.insert(keys::fs(name), json(&head)?);
     }
+    // who had to be remounted before has to be still, whatever the backup says of it
+    for (&(epoch, nid), node) in lost.map_or(&view.ahead, |l| &l.ahead) {
+        changes.insert(keys::ahead(epoch, nid), json(node)?);
+    }
     changes.insert(keys::META.to_owned(), json(&meta)?);
     changes.insert(keys::restore(meta.epoch), json(&restore)?);
 
@@ -187,6 +191,7 @@ pub fn plan(backup: BTreeMap<String, Vec<u8>>, lost: Option<&View>, how: &How) -
     };
     changes.insert(keys::commit(seq), json(&record)?);
     let mut entries = backup;
+    view.ahead.keys().for_each(|(epoch, nid)| drop(entries.remove(&keys::ahead(*epoch, *nid))));
     entries.extend(changes);
     // what cannot be read back is not written
     View::load(entries.iter().map(|(k, v)| (k.as_str(), v.as_slice())))?;

@@ -9,6 +9,7 @@ use super::keys;
 use super::logs::{FIRST, LogEntry, LogHead};
 use super::names::TargetId;
 use super::nodemap::changes::NodemapChanges;
+use super::ahead::{self, AheadChanges};
 use super::replaced::Replaced;
 use super::rules::RuleChanges;
 use super::settings::SettingChanges;
@@ -55,6 +56,7 @@ pub struct Tx<'a> {
     pub(super) rules: RuleChanges,
     pub(super) nodemaps: NodemapChanges,
     pub(super) replaced: Replaced,
+    pub(super) ahead: AheadChanges,
     pub(super) settings: SettingChanges,
     pruned: Option<Pruned>,
     out: Finished,
@@ -79,6 +81,7 @@ impl<'a> Tx<'a> {
             rules: RuleChanges::default(),
             nodemaps: NodemapChanges::default(),
             replaced: Replaced::default(),
+            ahead: AheadChanges::default(),
             settings: SettingChanges::default(),
             pruned: None,
             out: Finished::default(),
@@ -495,6 +498,7 @@ impl<'a> Tx<'a> {
             }
         }
         self.rules.finish(&mut out.changes)?;
+        ahead::finish(&self.ahead, &mut out.changes)?;
         self.nodemaps.finish(&self.view.nodemaps, &mut out.changes)?;
         self.settings.finish(&mut out.changes)?;
         if let Some(pruned) = &self.pruned {

@@ -2,6 +2,8 @@
 //! that a daemon which restarts sees exactly what it saw before.
 
 use super::command::retention::Pruned;
+use super::connections::Connections;
+use super::ahead::Nodes;
 use super::keys::{self, Key};
 use super::logs::{LogEntry, LogHead};
 use super::names::TargetId;
@@ -152,6 +154,8 @@ pub struct View {
     pruned: Pruned,
     /// The last restore from a backup.
     pub restore: Option<Restore>,
+    /// Nodes that hold what a restore took away.
+    pub ahead: Nodes,
     /// Names of logs by object number, for requests that carry a log id.
     log_names: BTreeMap<u64, String>,
 }
@@ -239,6 +243,8 @@ impl View {
             (Some(Key::Pruned), Some(v)) => self.pruned = json(key, v)?,
             // in the order of epochs: the last one stays
             (Some(Key::Restore(_)), Some(v)) => self.restore = Some(json(key, v)?),
+            (Some(Key::Ahead(epoch, nid)), Some(v)) => drop(self.ahead.insert((epoch, nid), json(key, v)?)),
+            (Some(Key::Ahead(epoch, nid)), None) => drop(self.ahead.remove(&(epoch, nid))),
             (Some(Key::Log(log)), Some(v)) => {
                 let head: LogHead = json(key, v)?;
                 self.log_names.insert(head.oid, log.to_owned());

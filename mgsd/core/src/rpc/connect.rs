@@ -67,7 +67,7 @@ pub(crate) fn connect(
 /// Forgets the export with its locks.
 pub(crate) fn disconnect(engine: &mut Engine, id: ReqId, now: Now) -> Result<Step> {
     if let Some(export) = engine.in_service(id)?.export.and_then(|cookie| engine.forget(cookie, now)) {
-        engine.disconnected(export);
+        engine.disconnected(export, now);
     }
     Ok(Step::Reply(Answer::ok(Vec::new())))
 }

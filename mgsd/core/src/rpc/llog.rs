@@ -46,7 +46,12 @@ pub(crate) fn open(engine: &mut Engine, id: ReqId, message: &Message, now: Now) 
             && engine.view.restore.as_ref().is_some_and(|r| r.is_gone(&name))
             && let Some(export) = engine.in_service(id)?.export
         {
-            engine.is_ahead(export, &name);
+            engine.is_ahead(export, &name, now);
+        }
+        if found.is_none()
+            && let Some(why) = unknown(engine, &name)
+        {
+            engine.in_service_mut(id)?.why = why;
         }
         found
     } else {
@@ -103,7 +108,7 @@ pub(crate) fn next_block(engine: &mut Engine, id: ReqId, message: &Message, now:
         && let Some(export) = engine.in_service(id)?.export
     {
         let name = name.to_owned();
-        engine.is_ahead(export, &name);
+        engine.is_ahead(export, &name, now);
     }
     Ok(Step::Reply(match block {
         Block::Data(body, data) => Answer::ok(vec![buffer(&body), Bytes::from(data)]),
