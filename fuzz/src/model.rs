@@ -32,6 +32,7 @@ pub fn core_key(data: &[u8]) {
         Key::Setting(setting) => setting.to_string(),
         Key::Target(fs, id) => keys::target(fs, id),
         Key::NidTbl(fs, id) => keys::nidtbl(fs, id),
+        Key::Connections => keys::CONNECTIONS.to_owned(),
         Key::Pruned => keys::PRUNED.to_owned(),
         Key::Restore(epoch) => keys::restore(epoch),
         Key::Ahead(epoch, nid) => keys::ahead(epoch, nid),

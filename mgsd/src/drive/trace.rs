@@ -83,6 +83,7 @@ pub(super) fn event(event: &Event) {
         Event::MustRemount { nid, log } => {
             tracing::warn!(%nid, log, "must be remounted: it has executed records that the restore took away");
         }
+        Event::Barrier { fs, state, by } => tracing::info!(fs, state, by, "write barrier"),
         Event::Bug { what } => tracing::error!(what, "bug"),
     }
 }
