@@ -1,7 +1,7 @@
 //! How long it takes.
 
 use crate::meter::{self, Meter};
-use crate::senders::{Ack, Senders};
+use crate::senders::{Ack, FS, Senders, node};
 use crate::{ALL, register_mdts};
 use lustre_peer::node::TargetKind;
 use std::time::Duration;
@@ -44,6 +44,9 @@ pub(crate) async fn large_against_small(large: &Senders, meter: &Meter, mdts: u3
         let small = Senders::start(mgs).await;
         register_mdts(&small, mdts).await;
         small.register(ALL, TargetKind::Ost, 0, FROM).await;
+        // The large site has a client, which reads what is new and takes processor time.
+        let client = node(60_000, mgs).await;
+        client.mount_client(FS).await.unwrap();
         let marks = [small_meter.commits().len(), meter.commits().len()];
         let hundredth = over(&small.register(ALL, TargetKind::Ost, FROM, FROM + BLOCK).await);
         let last = over(&large.register(ALL, TargetKind::Ost, from, from + BLOCK).await);
