@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::client::segment;
-use crate::{Change, Client, Error, RegistrationPolicy, Time};
+use crate::{Change, Client, Error, RegistrationPolicy, Time, Writeconf};
 
 /// One Lustre file system.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -32,6 +32,9 @@ pub struct FileSystem {
     /// What happens to targets that nobody knows.
     #[serde(default)]
     pub registration: RegistrationPolicy,
+    /// What a writeconf does to settings and pools.
+    #[serde(default)]
+    pub writeconf: Writeconf,
     /// Until then one writeconf of MDT0000 may erase what nodes have mounted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub writeconf_approved: Option<Time>,

@@ -13,6 +13,7 @@
 //! ```
 
 mod address;
+mod barrier;
 mod change;
 mod client;
 mod client_export;
@@ -26,30 +27,36 @@ mod param;
 mod pool;
 mod problem;
 mod registration;
+mod sptlrpc;
 mod status;
 mod target;
 mod time;
 
 pub use address::{Address, BadAddress, DEFAULT_ADDRESS};
+pub use barrier::{Barrier, FreezeBarrier};
 pub use change::{Change, LogChange};
 pub use client::{Client, Error};
-pub use client_export::{ClientExport, ClientKind, LocksHeld};
+pub use client_export::{ClientExport, ClientKind, CloseConnections, Connections, LocksHeld, LogFetched, Nids};
 pub use commit::{Chain, Commit};
 pub use decision::Decision;
-pub use fs::{FileSystem, IrState, RecoverySwitch};
+pub use fs::{FileSystem, IrState, NewName, RecoverySwitch};
 pub use list::List;
 pub use log::{LOG_INDEX_BUDGET, Log, LogRecord, Marker};
 pub use nodemap::{
     Nodemap, NodemapCaps, NodemapEdit, NodemapEdits, NodemapEntry, NodemapExport, NodemapFileset, NodemapIdKind,
     NodemapIds, NodemapOffset, NodemapRange, NodemapTest, Nodemaps,
 };
-pub use param::{ParamAssignment, ParamInForce, ParamSyntax, RecordAt};
+pub use param::{
+    ChangeReach, EffectiveParam, LogReach, NodeReach, ParamAssigned, ParamAssignment, ParamEvent, ParamInForce, ParamPolicy,
+    ParamReader, ParamSyntax, ParamTold, RecordAt, Validation, Writeconf, WriteconfSwitch,
+};
 pub use pool::{NewPool, Pool, PoolMembers};
 pub use problem::{PROBLEM_CONTENT_TYPE, Problem, ProblemKind};
 pub use registration::{
     Approval, Binding, BindingChange, BindingMode, PolicySwitch, Registration, RegistrationPolicy,
     RegistrationRules, RegistrationState, Reservation, Reserve,
 };
+pub use sptlrpc::{SecurityRule, SecurityRuleChange};
 pub use status::{MustRemount, Status, StoreInfo};
-pub use target::{Param, Registered, Target, TargetKind, TargetState};
+pub use target::{MoveTarget, Param, Registered, Target, TargetKind, TargetState};
 pub use time::Time;

@@ -12,7 +12,11 @@ use crate::table::Table;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Lists the connected nodes
-    List,
+    List {
+        /// Only those that have not fetched a log to its end, with the logs
+        #[arg(long)]
+        behind: bool,
+    },
     /// Writes the last conversations of a node as a capture file, for Wireshark
     Record {
         /// Its NID, such as 10.0.0.4@tcp
@@ -26,7 +30,12 @@ pub(crate) enum Command {
 impl Command {
     pub(crate) async fn run(self, api: &Client, out: &Output) -> Result<(), Failure> {
         match self {
-            Command::List => out.document(&api.clients().await?, list),
+            Command::List { behind: false } => out.document(&api.clients().await?, list),
+            Command::List { behind: true } => {
+                let mut all = api.clients().await?;
+                all.items.retain(|client| client.behind().next().is_some());
+                out.document(&all, behind)
+            }
             Command::Record { nid, file } => out.file(&api.client_record(&nid).await?, &nid, file),
         }
     }
@@ -46,6 +55,23 @@ fn list(list: &List<ClientExport>) -> String {
             client.last_seen.to_string(),
             client.uuid.clone(),
         ]);
+    }
+    table.render()
+}
+
+fn behind(list: &List<ClientExport>) -> String {
+    let mut table = Table::new(&["NID", "LOG", "#FETCHED", "#LAST", "WHEN", "UUID"]);
+    for client in &list.items {
+        for log in client.behind() {
+            table.row([
+                client.nid.clone(),
+                log.log.clone(),
+                log.index.to_string(),
+                log.last.to_string(),
+                log.at.to_string(),
+                client.uuid.clone(),
+            ]);
+        }
     }
     table.render()
 }

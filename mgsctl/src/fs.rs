@@ -61,6 +61,15 @@ pub(crate) enum Command {
         #[command(flatten)]
         how: How,
     },
+    /// Sets what a writeconf does to the settings and pools of a file system
+    Writeconf {
+        /// Its Lustre fsname
+        name: String,
+        /// From now on
+        writeconf: Writeconf,
+        #[command(flatten)]
+        how: How,
+    },
     /// Lets one writeconf of MDT0000 erase the logs while nodes have them mounted, within the hour
     ApproveWriteconf {
         /// Its Lustre fsname
@@ -68,6 +77,27 @@ pub(crate) enum Command {
         #[command(flatten)]
         how: How,
     },
+}
+
+/// What a writeconf does to settings and pools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Writeconf {
+    /// They are written again as the targets come back
+    Reapply,
+    /// They go with the logs, as with a kernel MGS
+    Wipe,
+    /// It is refused until somebody has chosen
+    Ask,
+}
+
+impl From<Writeconf> for mgs_api::Writeconf {
+    fn from(of: Writeconf) -> Self {
+        match of {
+            Writeconf::Reapply => Self::Reapply,
+            Writeconf::Wipe => Self::Wipe,
+            Writeconf::Ask => Self::Ask,
+        }
+    }
 }
 
 /// A switch.
@@ -99,6 +129,9 @@ impl Command {
             }
             Command::Erase { name, how } => {
                 out.document(&api.fs_erase(&name, how.dry_run).await?, change::show)
+            }
+            Command::Writeconf { name, writeconf, how } => {
+                out.document(&api.fs_writeconf(&name, writeconf.into(), how.dry_run).await?, change::show)
             }
             Command::ApproveWriteconf { name, how } => {
                 out.document(&api.fs_approve_writeconf(&name, how.dry_run).await?, change::show)
@@ -134,6 +167,7 @@ fn show(fs: &FileSystem) -> String {
     fields.add("clients without it", fs.nonir_clients);
     fields.add("nidtbl version", fs.nidtbl_version);
     fields.add("unknown targets", fs.registration);
+    fields.add("writeconf", fs.writeconf);
     fields.add_some("writeconf approved until", fs.writeconf_approved);
     fields.add("generation", fs.generation);
     fields.render()

@@ -89,10 +89,7 @@ fn validate(
     catalogue: Option<&Catalogue>,
 ) -> Result<(), Failure> {
     let topology = topology.map(read_topology).transpose()?;
-    let (name, list) = match file {
-        Some(path) if path.as_os_str() != "-" => (path.display().to_string(), read(path)?),
-        _ => ("stdin".to_owned(), bounded("stdin", std::io::stdin().lock())?),
-    };
+    let (name, list) = read_input(file)?;
     let mut judge = Judge::new(catalogue.unwrap_or_else(|| Catalogue::shipped()));
     if let Some(topology) = &topology {
         judge = judge.topology(topology);
@@ -219,6 +216,14 @@ fn entries(explained: &Explained<'_>) -> String {
     text
 }
 
+/// A file, or stdin, with its name.
+pub(crate) fn read_input(file: Option<&Path>) -> Result<(String, Vec<u8>), Failure> {
+    match file {
+        Some(path) if path.as_os_str() != "-" => Ok((path.display().to_string(), read(path)?)),
+        _ => Ok(("stdin".to_owned(), bounded("stdin", std::io::stdin().lock())?)),
+    }
+}
+
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let what = path.display().to_string();
     let file = std::fs::File::open(path).map_err(|source| Failure::Io { what: what.clone(), source })?;
@@ -234,18 +239,6 @@ fn bounded(what: &str, from: impl Read) -> Result<Vec<u8>, Failure> {
         return Err(Failure::Input { what: what.to_owned(), why });
     }
     Ok(bytes)
-}
-
-/// A file, or stdin as `-`: its name, and its text.
-pub(crate) fn read_list(path: &Path) -> Result<(String, String), Failure> {
-    let (name, bytes) = match path.as_os_str() == "-" {
-        true => ("stdin".to_owned(), bounded("stdin", std::io::stdin().lock())?),
-        false => (path.display().to_string(), read(path)?),
-    };
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok((name, text)),
-        Err(_) => Err(Failure::Input { what: name, why: "is not UTF-8 text".to_owned() }),
-    }
 }
 
 fn read_text(path: &Path) -> Result<String, Failure> {

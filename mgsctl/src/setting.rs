@@ -1,12 +1,12 @@
 //! `mgsctl param list|set|unset`: what the daemon holds. The catalogue's side is in `param`.
 
 use clap::Subcommand;
-use mgs_api::{Client, List, ParamAssignment, ParamInForce, ParamSyntax};
+use mgs_api::{Client, List, ParamAssignment, ParamInForce, ParamPolicy, ParamSyntax};
 
 use crate::change::{self, How};
 use crate::exit::Failure;
 use crate::output::Output;
-use crate::param;
+use crate::{import, param, readback};
 use crate::table::Table;
 
 /// Both sides of the noun.
@@ -42,7 +42,48 @@ pub(crate) enum Command {
         #[command(flatten)]
         how: How,
     },
-    /// Takes a parameter away; mounts to come see the default
+    /// Shows what nodes are told of a parameter: which assignment holds, which it hides, since when, by whom
+    Get {
+        /// File system or target, such as testfs-OST0000; it need not have registered
+        target: String,
+        /// Its name in any spelling: osc.max_dirty_mb, osc.*.max_dirty_mb, max_dirty_mb
+        name: String,
+    },
+    /// Lists the changes of a parameter that the chain of commits still has
+    History {
+        /// testfs-OST0000.osc.max_dirty_mb, osc.*.max_dirty_mb, or osc.max_dirty_mb of any target
+        name: String,
+    },
+    /// Shows which nodes have fetched past a commit, and when
+    Status {
+        /// The commit; by default the last one that wrote to a log
+        seq: Option<u64>,
+    },
+    /// Shows or sets whether wrong assignments are refused
+    Policy {
+        /// From now on
+        validation: Option<Validation>,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Makes the assignments of a file: output of lctl llog_print or get_param, or a file for set_param -F
+    ///
+    /// Without --apply nothing is changed: each assignment is judged, and shown with what would become of it. The exit code is 1 if
+    /// any is refused or cannot be read.
+    Import {
+        /// The file; stdin unless given
+        file: Option<std::path::PathBuf>,
+        /// Make the assignments; those that are refused are left out
+        #[arg(long)]
+        apply: bool,
+        /// Take names that the catalogue of tunables does not know
+        #[arg(long)]
+        force: bool,
+        /// Take targets that have not registered
+        #[arg(long)]
+        wait: bool,
+    },
+    /// Takes a parameter away; mounts to come see the default, nodes that run are told it where it is known
     Unset {
         /// The same, without a value, or with the one value that is to go
         assignment: String,
@@ -64,6 +105,25 @@ pub(crate) enum Syntax {
     SetParam,
 }
 
+/// Whether wrong assignments are refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Validation {
+    /// They are refused
+    Enforce,
+    /// They are taken, warned of and noted
+    Warn,
+}
+
+impl From<Validation> for ParamPolicy {
+    fn from(of: Validation) -> Self {
+        let validation = match of {
+            Validation::Enforce => mgs_api::Validation::Enforce,
+            Validation::Warn => mgs_api::Validation::Warn,
+        };
+        ParamPolicy { validation }
+    }
+}
+
 impl From<Syntax> for ParamSyntax {
     fn from(syntax: Syntax) -> Self {
         match syntax {
@@ -77,6 +137,22 @@ impl Command {
     pub(crate) async fn run(self, api: &Client, out: &Output) -> Result<(), Failure> {
         let change = match self {
             Command::List { fs } => return out.document(&api.params(fs.as_deref()).await?, list),
+            Command::Get { target, name } => {
+                return out.document(&api.param_effective(&target, &name).await?, readback::effective);
+            }
+            Command::History { name } => {
+                return out.document(&api.param_history(&name).await?, readback::history);
+            }
+            Command::Status { seq } => return out.document(&api.param_status(seq).await?, readback::status),
+            Command::Policy { validation: None, .. } => {
+                return out.document(&api.param_policy().await?, readback::policy);
+            }
+            Command::Import { file, apply, force, wait } => {
+                return import::run(api, out, file.as_deref(), apply, force, wait).await;
+            }
+            Command::Policy { validation: Some(to), how } => {
+                api.set_param_policy(&to.into(), how.dry_run).await?
+            }
             Command::Set { assignment, syntax, force, wait, how } => {
                 let to = ParamAssignment { assignment, syntax: syntax.map(Into::into), force, wait };
                 api.param_set(&to, how.dry_run).await?
@@ -91,15 +167,26 @@ impl Command {
 }
 
 fn list(list: &List<ParamInForce>) -> String {
-    let mut table = Table::new(&["DEVICE", "NAME", "VALUE", "RECORDS"]);
+    let mut table = Table::new(&["DEVICE", "NAME", "VALUE", "STATE", "#SEQ", "BY", "RECORDS"]);
     for param in &list.items {
         let records: Vec<String> = param.records.iter().map(|r| format!("{}:{}", r.log, r.index)).collect();
         table.row([
             param.device.clone().unwrap_or_else(|| "(every node)".to_owned()),
             param.name.clone(),
             param.value.clone(),
+            state(param).to_owned(),
+            param.assigned.as_ref().map(|a| a.seq.to_string()).unwrap_or_default(),
+            param.assigned.as_ref().map_or_else(|| "-".to_owned(), |a| a.by.clone()),
             records.join(","),
         ]);
     }
     table.render()
+}
+
+fn state(param: &ParamInForce) -> &'static str {
+    match &param.assigned {
+        _ if param.records.is_empty() => "waiting",
+        Some(assigned) if assigned.unset => "default",
+        _ => "in force",
+    }
 }

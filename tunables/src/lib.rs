@@ -38,6 +38,7 @@ mod catalogue;
 mod device;
 mod document;
 mod entry;
+mod import;
 mod judge;
 mod lookup;
 mod matching;
@@ -56,6 +57,7 @@ pub use catalogue::{
 pub use device::{Device, MAX_FSNAME, TargetId, TargetKind};
 pub use document::markdown;
 pub use entry::{Confidence, Kind, Mode, Persist, Tunable, Type, Width, is_compound};
+pub use import::{BadImport, import};
 pub use judge::{Judge, NothingStored, Policy, Stored, Validation, allowed};
 pub use matching::{covers, overlap};
 pub use pattern::{BadPattern, alternatives, is_wild, segments};

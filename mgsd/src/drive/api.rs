@@ -10,13 +10,14 @@ use crate::store_check::Checked;
 use async_trait::async_trait;
 use bytes::Bytes;
 use mgs_api::{
-    Chain, Change, ClientExport, ClientKind, Commit, Decision, FileSystem, IrState, List, LocksHeld, Log,
-    LogChange, MustRemount, Nodemap, NodemapIdKind, NodemapTest, Nodemaps, Param, ParamInForce, Pool, Problem, ProblemKind, RecordAt, Registered,
+    Barrier, Connections, Chain, Change, ChangeReach, ClientExport, ClientKind, Commit, Decision, EffectiveParam, FileSystem, IrState, List, LocksHeld, Log,
+    LogChange, MustRemount, Nodemap, NodemapIdKind, NodemapTest, Nodemaps, Param, ParamEvent, ParamInForce, ParamPolicy, Pool, Problem, ProblemKind, Registered,
     Registration, RegistrationRules, Reservation, Status, StoreInfo, Target, TargetKind, TargetState, Time,
 };
 use mgs_core::engine::Engine;
 use mgs_core::export::Export;
-use mgs_core::model::command::{Done, param, pool};
+use mgs_core::model::command::{Done, pool};
+use mgs_core::model::effective::effective;
 use mgs_core::model::logs::LogEntry;
 use mgs_core::model::names::{TargetId, log_base};
 use mgs_core::model::view::Fs;
@@ -68,6 +69,7 @@ fn fs_of(engine: &Engine, name: &str, fs: &Fs, now: Now) -> FileSystem {
         ir_notified: ir.notified,
         target_count: fs.targets.len() as u64,
         registration: rules::policy(fs.head.registration),
+        writeconf: super::params::writeconf(fs.head.writeconf),
         writeconf_approved: engine.view().rules.leaves.get(name).map(|leave| time(leave.until)),
         generation: fs.head.generation,
     }
@@ -163,6 +165,7 @@ fn client_of(engine: &Engine, export: &Export) -> ClientExport {
         flags: first.chain(second).map(|(_, name)| (*name).to_owned()).collect(),
         lustre_version: version(export.version),
         locks: held.into_iter().map(|(resource, count)| LocksHeld { resource, count }).collect(),
+        fetched: super::params::fetched(engine, export),
         conn_cnt: export.conn_cnt,
     }
 }
@@ -296,6 +299,33 @@ impl Mgs for Handle {
         .await
     }
 
+    async fn barrier(&self, fs: &str) -> Result<Barrier, Problem> {
+        let name = fs.to_owned();
+        self.answer(move |e, now| {
+            if !e.view().fs.contains_key(&name) {
+                return Err(unknown_fs(e, &name));
+            }
+            let barrier = e.barrier(&name, now);
+            Ok(Barrier {
+                state: barrier.state.as_str().to_owned(),
+                left: barrier.left.as_secs(),
+                mdts: barrier.mdts as u64,
+                absent: barrier.absent as u64,
+                fs: name,
+            })
+        })
+        .await
+    }
+
+    async fn connections(&self) -> Result<Connections, Problem> {
+        self.answer(|e, _| {
+            let now = &e.view().connections;
+            let denied = now.denied.iter().map(ToString::to_string).collect();
+            Ok(Connections { closed: now.closed, denied })
+        })
+        .await
+    }
+
     async fn clients(&self) -> Result<List<ClientExport>, Problem> {
         self.list(|e, _| {
             let mut exports: Vec<&Export> = e.exports().iter().collect();
@@ -348,9 +378,32 @@ impl Mgs for Handle {
         let only = fs.map(str::to_owned);
         self.list(move |e, _| {
             check_filter(e, only.as_deref())?;
-            let wanted = e.view().logs.iter().filter(|(n, _)| only.as_ref().is_none_or(|o| log_base(n) == o));
-            let found = param::in_force(wanted.map(|(name, entry)| (name.as_str(), &entry.log)));
-            Ok(found.into_iter().map(param_of).collect())
+            Ok(super::params::listed(e, only.as_deref()))
+        })
+        .await
+    }
+
+    async fn param_effective(&self, target: &str, name: &str) -> Result<EffectiveParam, Problem> {
+        let (target, name) = (target.to_owned(), name.to_owned());
+        self.answer(move |e, now| {
+            let found = effective(e.view(), now.wall, &target, &name).map_err(|error| problem(&error))?;
+            Ok(super::params::effective(found))
+        })
+        .await
+    }
+
+    async fn param_history(&self, name: &str) -> Result<List<ParamEvent>, Problem> {
+        let items = super::params::history(self.open_store()?.as_ref(), name).await?;
+        self.answer(move |engine, _| Ok(List { seq: engine.view().seq, items })).await
+    }
+
+    async fn param_status(&self, seq: Option<u64>) -> Result<ChangeReach, Problem> {
+        self.answer(move |engine, _| super::params::reach(engine, seq)).await
+    }
+
+    async fn param_policy(&self) -> Result<ParamPolicy, Problem> {
+        self.answer(|engine, _| {
+            Ok(ParamPolicy { validation: super::params::validation(engine.view().settings.validation) })
         })
         .await
     }
@@ -370,6 +423,15 @@ impl Mgs for Handle {
                 })
             };
             Ok(wanted.flat_map(of).collect())
+        })
+        .await
+    }
+
+    async fn security_rules(&self, fs: Option<&str>) -> Result<List<mgs_api::SecurityRule>, Problem> {
+        let only = fs.map(str::to_owned);
+        self.list(move |e, _| {
+            check_filter(e, only.as_deref())?;
+            Ok(nodemap::security_rules(e, only.as_deref()))
         })
         .await
     }
@@ -429,6 +491,7 @@ fn change(done: Done, dry_run: bool) -> Change {
         log: log.log,
         erased: log.erased,
         edited: log.edited,
+        cancelled: log.cancelled,
         appended: log.appended,
     });
     Change {
@@ -457,16 +520,6 @@ fn problem(error: &Error) -> Problem {
         Error::NotNow { .. } => of(ProblemKind::NotNow),
         Error::Storage { .. } => of(ProblemKind::Storage),
         Error::Bug { .. } => of(ProblemKind::Bug),
-    }
-}
-
-fn param_of(p: param::InForce) -> ParamInForce {
-    let at = |(log, index)| RecordAt { log, index };
-    ParamInForce {
-        device: p.device,
-        name: p.name,
-        value: p.value,
-        records: p.logs.into_iter().map(at).collect(),
     }
 }
 

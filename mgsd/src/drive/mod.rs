@@ -10,6 +10,7 @@ mod link;
 mod links;
 mod nodemap;
 mod observe;
+mod params;
 pub mod retention;
 mod rules;
 mod store;

@@ -7,11 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use mgs_api::{
-    Binding, BindingMode, Chain, Change, ClientExport, ClientKind, Commit, Decision, FileSystem, IrState,
-    List, LocksHeld, Log, LogChange, Nodemap, NodemapCaps, NodemapEntry, NodemapExport, NodemapFileset,
-    NodemapIdKind, NodemapIds, NodemapRange, NodemapTest, Nodemaps, Param, ParamInForce, Pool, Problem, ProblemKind, RecordAt, Registered,
-    Registration, RegistrationPolicy, RegistrationRules, RegistrationState, Reservation, Status, StoreInfo,
-    Target, TargetKind, TargetState, Time,
+    Barrier, Connections, Binding, BindingMode, Chain, Change, ChangeReach, ClientExport, ClientKind, Commit, Decision, EffectiveParam, FileSystem, IrState, List, LocksHeld, Log, LogChange, LogFetched, LogReach, NodeReach, Nodemap, NodemapCaps, NodemapEntry, NodemapExport, NodemapFileset, NodemapIdKind, NodemapIds, NodemapRange, NodemapTest, Nodemaps, Param, ParamAssigned, ParamEvent, ParamInForce, ParamPolicy, ParamReader, ParamTold, Pool, Problem, ProblemKind, RecordAt, Registered, Registration, RegistrationPolicy, RegistrationRules, RegistrationState, Reservation, Status, StoreInfo, Target, TargetKind, TargetState, Time, Validation, Writeconf,
 };
 use tokio::sync::Notify;
 
@@ -72,6 +68,15 @@ impl Mgs for Fake {
 
     async fn target(&self, name: &str) -> Result<Target, Problem> {
         pick("target", name, targets(), |target| &target.name)
+    }
+
+    async fn barrier(&self, fs: &str) -> Result<Barrier, Problem> {
+        let fs = self.fs(fs).await?.name;
+        Ok(Barrier { fs, state: "frozen".to_owned(), left: 17, mdts: 2, absent: 1 })
+    }
+
+    async fn connections(&self) -> Result<Connections, Problem> {
+        Ok(Connections { closed: true, denied: texts(&["10.77.0.66@tcp"]) })
     }
 
     async fn clients(&self) -> Result<List<ClientExport>, Problem> {
@@ -137,12 +142,23 @@ impl Mgs for Fake {
         if let Some(fs) = fs {
             self.fs(fs).await?;
         }
-        let at = |log: &str, index| RecordAt { log: log.to_owned(), index };
+        let (at_time, at) = (at, |log: &str, index| RecordAt { log: log.to_owned(), index });
         let param = |device: Option<&str>, name: &str, value: &str, records| ParamInForce {
             device: device.map(str::to_owned),
             name: name.to_owned(),
             value: value.to_owned(),
             records,
+            spellings: match device {
+                Some(device) => vec![format!("{device}.{name}"), format!("osc.{device}-osc-*.max_dirty_mb")],
+                None => vec![name.to_owned()],
+            },
+            assigned: Some(ParamAssigned {
+                by: "uid:0".to_owned(),
+                time: at_time(40),
+                seq: 40,
+                from: None,
+                unset: false,
+            }),
         };
         Ok(all(vec![
             param(None, "osc.*.max_dirty_mb", "32", vec![at("params", 2)]),
@@ -155,12 +171,88 @@ impl Mgs for Fake {
         ]))
     }
 
+    async fn param_effective(&self, target: &str, name: &str) -> Result<EffectiveParam, Problem> {
+        let target = pick("target", target, targets(), |target| &target.name)?.name;
+        let told = |name: String, value: &str, log: &str, index, seq| ParamTold {
+            name,
+            value: value.to_owned(),
+            record: RecordAt { log: log.to_owned(), index },
+            seq,
+            time: at(seq),
+            by: Some("uid:0".to_owned()),
+            from: None,
+            unset: false,
+        };
+        Ok(EffectiveParam {
+            canonical: format!("osc.{target}-osc-*.max_dirty_mb"),
+            conf_param: Some(format!("{target}.{name}")),
+            set_param: vec![format!("osc.{target}-osc-*.max_dirty_mb")],
+            tunables: vec!["osc.max_dirty_mb".to_owned()],
+            default: None,
+            unit: Some("MiB".to_owned()),
+            registered: true,
+            readers: vec![ParamReader {
+                log: "testfs-client".to_owned(),
+                in_force: vec![told("osc.*.max_dirty_mb".to_owned(), "32", "params", 2, 41)],
+                shadowed: vec![told(format!("{target}.{name}"), "64", "testfs-client", 34, 40)],
+            }],
+        })
+    }
+
+    async fn param_history(&self, name: &str) -> Result<List<ParamEvent>, Problem> {
+        let event = |seq, value: Option<&str>, before: &[&str]| ParamEvent {
+            seq,
+            time: at(seq),
+            by: "uid:0".to_owned(),
+            name: name.to_owned(),
+            value: value.map(str::to_owned),
+            before: texts(before),
+        };
+        Ok(all(vec![event(40, Some("64"), &[]), event(41, None, &["64"])]))
+    }
+
+    async fn param_status(&self, seq: Option<u64>) -> Result<ChangeReach, Problem> {
+        let node = |nid: &str, fetched| NodeReach {
+            nid: nid.to_owned(),
+            uuid: format!("{nid}-uuid"),
+            fetched,
+            at: at(41),
+            past: fetched >= 34,
+        };
+        let nodes = vec![node("10.0.0.4@tcp", 31), node("10.0.0.3@tcp", 34)];
+        let log = LogReach { log: "testfs-client".to_owned(), index: 34, nodes };
+        Ok(ChangeReach { seq: seq.unwrap_or(41), logs: vec![log] })
+    }
+
+    async fn param_policy(&self) -> Result<ParamPolicy, Problem> {
+        Ok(ParamPolicy { validation: Validation::Enforce })
+    }
+
     async fn pools(&self, fs: Option<&str>) -> Result<List<Pool>, Problem> {
         if let Some(fs) = fs {
             self.fs(fs).await?;
         }
         let pool = |name: &str, members| Pool { fs: "testfs".to_owned(), name: name.to_owned(), members };
         Ok(all(vec![pool("empty", Vec::new()), pool("flash", texts(&["testfs-OST000a"]))]))
+    }
+
+    async fn security_rules(&self, fs: Option<&str>) -> Result<List<mgs_api::SecurityRule>, Problem> {
+        if let Some(fs) = fs {
+            self.fs(fs).await?;
+        }
+        let rule = |device: &str, direction: Option<&str>, flavor: &str, index| mgs_api::SecurityRule {
+            device: device.to_owned(),
+            network: "default".to_owned(),
+            direction: direction.map(str::to_owned),
+            flavor: flavor.to_owned(),
+            log: "testfs-sptlrpc".to_owned(),
+            index,
+        };
+        Ok(all(vec![
+            rule("testfs-OST000a", None, "skpi", 8),
+            rule("testfs", Some("cli2mdt"), "krb5p", 5),
+            rule("testfs", None, "null", 2),
+        ]))
     }
 
     async fn nodemaps(&self) -> Result<Nodemaps, Problem> {
@@ -225,6 +317,7 @@ impl Mgs for Fake {
             log: "testfs-client".to_owned(),
             erased: false,
             edited: vec![7],
+            cancelled: Vec::new(),
             appended: texts(&["- { index: 56, event: marker, flags: 0x01 }"]),
         };
         Ok(Change {
@@ -348,6 +441,7 @@ fn file_systems() -> Vec<FileSystem> {
         ir_notified: 0,
         target_count,
         registration: RegistrationPolicy::Approve,
+        writeconf: Writeconf::Reapply,
         writeconf_approved: None,
         generation,
     };
@@ -429,6 +523,10 @@ fn clients() -> Vec<ClientExport> {
             flags: texts(&["version", "at", "imp_recov", "bulk_mbits"]),
             lustre_version: Some("2.17.57.0".to_owned()),
             locks: vec![held("testfs:config", 2), held("params:params", 1)],
+            fetched: vec![
+                LogFetched { log: "params".to_owned(), index: 3, last: 3, at: at(40) },
+                LogFetched { log: "testfs-client".to_owned(), index: 31, last: 34, at: at(40) },
+            ],
             conn_cnt: 4,
         },
         ClientExport {
@@ -441,6 +539,7 @@ fn clients() -> Vec<ClientExport> {
             flags: Vec::new(),
             lustre_version: None,
             locks: Vec::new(),
+            fetched: Vec::new(),
             conn_cnt: 1,
         },
     ]

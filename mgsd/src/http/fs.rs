@@ -2,8 +2,9 @@
 
 use axum::Json;
 use axum::extract::State;
-use mgs_api::{Change, FileSystem, List, PolicySwitch, Problem, RecoverySwitch};
+use mgs_api::{Change, FileSystem, List, PolicySwitch, Problem, RecoverySwitch, Writeconf, WriteconfSwitch};
 use mgs_core::model::command::fs::Command;
+use mgs_core::model::settings;
 
 use super::answer::{Answer, Document, Name, Ordered, Shared};
 use super::registration;
@@ -66,6 +67,31 @@ pub(super) async fn policy(
     Document(to): Document<PolicySwitch>,
 ) -> Answer<Change> {
     by.change(&mgs, Command::Policy { fs, policy: registration::policy(to.policy) }).await
+}
+
+/// What a writeconf does to settings and pools.
+#[utoipa::path(put, path = "/v1/fs/{name}/writeconf", tag = "fs", operation_id = "fs_writeconf",
+    request_body = WriteconfSwitch,
+    params(
+        ("name" = String, Path, description = "the Lustre fsname"),
+        ("dry_run" = Option<bool>, Query, description = "say what would be done, change nothing"),
+    ),
+    responses(
+        (status = 200, description = "what was done", body = Change),
+        (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn writeconf(
+    State(mgs): State<Shared>,
+    Name(fs): Name,
+    by: Ordered,
+    Document(to): Document<WriteconfSwitch>,
+) -> Answer<Change> {
+    let writeconf = match to.writeconf {
+        Writeconf::Reapply => settings::Writeconf::Reapply,
+        Writeconf::Wipe => settings::Writeconf::Wipe,
+        Writeconf::Ask => settings::Writeconf::Ask,
+    };
+    by.change(&mgs, Command::Writeconf { fs, writeconf }).await
 }
 
 /// Lets one writeconf of MDT0000 erase what nodes have mounted, within the hour.

@@ -5,8 +5,8 @@ pub use mgs_core::model::command::{Command, Order};
 use async_trait::async_trait;
 use bytes::Bytes;
 use mgs_api::{
-    Chain, Change, ClientExport, Commit, Decision, FileSystem, List, Log, Nodemap, NodemapIdKind, NodemapTest, Nodemaps,
-    ParamInForce, Pool, Problem,
+    Barrier, Connections, Chain, Change, ChangeReach, ClientExport, Commit, Decision, EffectiveParam, FileSystem, List, Log, Nodemap, NodemapIdKind, NodemapTest, Nodemaps,
+    ParamEvent, ParamInForce, ParamPolicy, Pool, Problem,
     Registration, RegistrationRules, Reservation, Status, Target,
 };
 
@@ -32,6 +32,12 @@ pub trait Mgs: Send + Sync + 'static {
     /// One target; noun of its problem: `target`.
     async fn target(&self, name: &str) -> Result<Target, Problem>;
 
+    /// The write barrier of a file system; noun of its problem: `fs`.
+    async fn barrier(&self, fs: &str) -> Result<Barrier, Problem>;
+
+    /// Who may connect.
+    async fn connections(&self) -> Result<Connections, Problem>;
+
     /// All connected nodes.
     async fn clients(&self) -> Result<List<ClientExport>, Problem>;
 
@@ -56,8 +62,23 @@ pub trait Mgs: Send + Sync + 'static {
     /// Parameters in force, or those of `fs`.
     async fn params(&self, fs: Option<&str>) -> Result<List<ParamInForce>, Problem>;
 
+    /// What nodes are told of a parameter; the target need not have registered.
+    async fn param_effective(&self, target: &str, name: &str) -> Result<EffectiveParam, Problem>;
+
+    /// Changes of a parameter that the chain of commits still has, oldest first.
+    async fn param_history(&self, name: &str) -> Result<List<ParamEvent>, Problem>;
+
+    /// Which nodes have fetched past a commit; by default the last one that wrote to a log.
+    async fn param_status(&self, seq: Option<u64>) -> Result<ChangeReach, Problem>;
+
+    /// Whether wrong assignments are refused.
+    async fn param_policy(&self) -> Result<ParamPolicy, Problem>;
+
     /// All pools, or those of `fs`.
     async fn pools(&self, fs: Option<&str>) -> Result<List<Pool>, Problem>;
+
+    /// Security rules in force, or those of `fs`, in the order in which nodes look for them.
+    async fn security_rules(&self, fs: Option<&str>) -> Result<List<mgs_api::SecurityRule>, Problem>;
 
     /// All nodemaps in short.
     async fn nodemaps(&self) -> Result<Nodemaps, Problem>;

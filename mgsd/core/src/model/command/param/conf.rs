@@ -4,7 +4,7 @@ use super::{Doing, Syntax, device_name, event, keepers, registered};
 use crate::Errno;
 use crate::error::Error;
 use crate::model::Resource;
-use crate::model::command::gate;
+use crate::model::command::{gate, sptlrpc};
 use crate::model::conf_param::{self, Scope, Setting};
 use crate::model::names::{TargetId, client_log};
 use crate::model::settings::{self, Reach};
@@ -69,6 +69,9 @@ pub(in crate::model) fn part_of(tx: &Tx<'_>, text: &str, wait: bool) -> Result<(
 
 /// Assigns, or takes away.
 pub(super) fn assign(tx: &mut Tx<'_>, of: &str, name: &str, value: &str, doing: Doing) -> Result<(), Error> {
+    if name.starts_with(sptlrpc::PREFIX) {
+        return sptlrpc::Command::of_param(of, name, value, doing.delete)?.plan(tx);
+    }
     // What waits for a target may be taken back.
     let waits = |tx: &Tx<'_>| match part_of(tx, of, true) {
         Ok((fs, scope)) => tx.conf_setting(&fs, scope, name).is_some(),

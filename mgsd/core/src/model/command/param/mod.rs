@@ -3,11 +3,13 @@
 
 mod conf;
 mod in_force;
+mod listed;
 mod path;
 
 pub use conf::device;
 pub(in crate::model) use conf::{part_of, set as set_conf};
 pub use in_force::{InForce, ParamRecord, in_force, records};
+pub use listed::{Listed, listed};
 pub use path::PARAMS;
 pub(in crate::model) use path::write_path;
 

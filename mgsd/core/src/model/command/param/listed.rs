@@ -1,0 +1,65 @@
+//! What is in force and what waits, with who wanted it.
+
+use super::in_force::{InForce, in_force};
+use super::{PARAMS, device_name};
+use crate::model::conf_param::Scope;
+use crate::model::names::{TargetId, log_base};
+use crate::model::settings::{Setting, Value};
+use crate::model::view::View;
+
+/// A parameter, with its assignment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// What, and where it stands; nowhere: it waits for its target.
+    pub param: InForce,
+    /// Who assigned it; `None`: the logs have it, and nobody assigned it here.
+    pub assigned: Option<Value>,
+}
+
+/// Parameters of a file system, or of all of them with those of `set_param -P`.
+pub fn listed(view: &View, fs: Option<&str>) -> Vec<Listed> {
+    let wanted = view.logs.iter().filter(|(name, _)| fs.is_none_or(|fs| log_base(name) == fs));
+    let found = in_force(wanted.map(|(name, entry)| (name.as_str(), &entry.log)));
+    let mut out: Vec<Listed> =
+        found.into_iter().map(|param| Listed { assigned: assigned(view, &param), param }).collect();
+    for (name, settings) in view.settings.conf.iter().filter(|(name, _)| fs.is_none_or(|fs| fs == *name)) {
+        for ((scope, param), setting) in settings {
+            let here = |id: &TargetId| view.fs.get(name).is_some_and(|fs| fs.targets.contains_key(id));
+            if matches!(scope, Scope::Target(id) if !here(id)) {
+                out.extend(waiting(Some(device_name(name, *scope)), param, setting));
+            }
+        }
+    }
+    if fs.is_none_or(|fs| fs == PARAMS) {
+        for (path, setting) in &view.settings.set {
+            if !out.iter().any(|l| l.param.device.is_none() && l.param.name == *path) {
+                out.extend(waiting(None, path, setting));
+            }
+        }
+    }
+    out.sort_by(|a, b| a.param.cmp(&b.param));
+    out
+}
+
+fn waiting(device: Option<String>, name: &str, setting: &Setting) -> Vec<Listed> {
+    let values = setting.values.iter().filter(|v| !v.unset);
+    let param = |value: &Value| InForce {
+        device: device.clone(),
+        name: name.to_owned(),
+        value: value.value.clone(),
+        logs: Vec::new(),
+    };
+    values.map(|value| Listed { param: param(value), assigned: Some(value.clone()) }).collect()
+}
+
+fn assigned(view: &View, param: &InForce) -> Option<Value> {
+    let value = |setting: Option<&Setting>| setting?.values.iter().rfind(|v| v.value == param.value).cloned();
+    let Some(device) = &param.device else { return value(view.settings.set.get(&param.name)) };
+    let known = |fs: &str, scope| value(view.settings.conf.get(fs)?.get(&(scope, param.name.clone())));
+    if view.fs.contains_key(device) {
+        return known(device, Scope::Fs);
+    }
+    let (fs, id) = TargetId::parse_svname(device)?;
+    // What is set on all MDTs stands in the log of each under its own name.
+    known(fs, Scope::Target(id)).or_else(|| known(fs, Scope::Fs))
+}
