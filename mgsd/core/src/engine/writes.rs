@@ -282,7 +282,6 @@ impl Engine {
 
     fn actor(&self, write: &Write) -> String {
         match write {
-            Write::Create { .. } | Write::Confirm(..) | Write::Expire => "mgsd".to_owned(),
             Write::Order(_, order) => order.actor.clone(),
             Write::Register(id, _) | Write::Ready(id, _) => match self.in_service(*id) {
                 Ok(request) => format!("nid:{}", request.from.peer),
