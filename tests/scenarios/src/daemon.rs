@@ -47,7 +47,7 @@ impl Daemon {
     }
 
     /// The socket of its API, for programs.
-    pub fn socket(&self) -> std::path::PathBuf {
+    pub fn socket(&self) -> PathBuf {
         self.data.path().join("api.sock")
     }
 

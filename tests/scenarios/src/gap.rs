@@ -13,6 +13,16 @@ pub enum Gap {
     /// A kernel revokes the config locks of the file system also when it refuses the registration (index in use);
     /// mgsd, which has changed nothing, calls nobody.
     RefusedRevokes,
+    /// A kernel accepts a file system called `params`; mgsd refuses it (docs/better-than-kernel.md, Registration), so
+    /// that the mount ends there.
+    ReservedName,
+    /// A kernel tells a target that registers later nothing of what was set before for its whole file system; mgsd writes
+    /// it into the new log, behind what the kernel has there.
+    ReachesLater,
+    /// A kernel loses the NID table with its process, and counts a READY that says nothing new; mgsd keeps the table,
+    /// and a reader is sent only what it does not have (docs/better-than-kernel.md, Imperative recovery). What readers
+    /// know after each read is the same.
+    TableKept,
 }
 
 /// The gaps of a session.
@@ -28,7 +38,7 @@ impl Gaps {
         Self { listed: listed.iter().copied().collect(), met: BTreeSet::new() }
     }
     /// Tells whether a difference is a known one.
-    pub(crate) fn meets(&mut self, gap: Gap) -> bool {
+    pub fn meets(&mut self, gap: Gap) -> bool {
         let known = self.listed.contains(&gap);
         if known {
             self.met.insert(gap);

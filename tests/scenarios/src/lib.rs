@@ -11,6 +11,7 @@ pub mod mask;
 pub mod replay;
 pub mod state;
 pub mod timeline;
+pub mod transplant;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -116,10 +116,11 @@ fn allow(kernel: &mut [u8], ours: &[u8], part: &Part, steps: bool, mask: &mut Ma
     }
     for name in [32, 96] {
         let range = at + name..at + name + llog::marker::NAME;
-        let Some(name) = kernel.get_mut(range) else { return };
-        let tail = name.iter().position(|b| *b == 0).unwrap_or(name.len());
-        let tail = name.get_mut(tail..).unwrap_or_default();
-        if tail.iter().any(|b| *b != 0) {
+        let (Some(name), Some(other)) = (kernel.get_mut(range.clone()), ours.get(range)) else { return };
+        let end = name.iter().position(|b| *b == 0).unwrap_or(name.len());
+        let (Some(tail), Some(other)) = (name.get_mut(end..), other.get(end..)) else { return };
+        // Bytes that the kernel wrote, and mgsd only keeps, are served as they are.
+        if tail != other && tail.iter().any(|b| *b != 0) {
             mask.used(Rule::MarkerTail);
             tail.fill(0);
         }

@@ -1,4 +1,5 @@
 //! What the recorded MGS had on its disk after a stage, against what mgsd has.
+use crate::gap::{Gap, Gaps};
 use crate::mask::{Mask, Rule};
 use crate::replay::Difference;
 use crate::{Error, logs};
@@ -41,24 +42,11 @@ impl States {
             .collect()
     }
 
-    /// Compares the logs and the versions of the NID tables after a stage. `shift`: distance of our versions; file
-    /// systems in `without` are left out on the recorded side.
+    /// The logs of a stage, by name; those of file systems in `without` are left out.
     ///
     /// # Errors
-    /// The API does not answer; the stage is not in the archive.
-    pub async fn compare(
-        &self,
-        stage: &str,
-        api: &mgs_api::Client,
-        (steps, without): (bool, &[&str]),
-        shift: &BTreeMap<String, i64>,
-        mask: &mut Mask,
-    ) -> Result<Vec<Difference>, Error> {
-        let mut out = Vec::new();
-        let mut differ = |place: String, kernel: String, ours: String| {
-            let (stage, time) = (stage.to_owned(), Duration::ZERO);
-            out.push(Difference { stage, time, what: "state".to_owned(), place, kernel, ours });
-        };
+    /// The stage is not in the archive.
+    pub fn logs(&self, stage: &str, without: &[&str]) -> Result<BTreeMap<&str, &[u8]>, Error> {
         let mut golden = self.folder(stage, "CONFIGS");
         let left_out = |log: &str| without.iter().any(|fs| crate::replay::log_base(log) == *fs && log != *fs);
         golden.retain(|name, _| !NO_LOGS.contains(name) && !left_out(name));
@@ -66,6 +54,27 @@ impl States {
             let what = format!("it has no CONFIGS of {stage}");
             return Err(Error::Archive { path: "states".into(), what });
         }
+        Ok(golden)
+    }
+
+    /// Compares the logs after a stage. `steps`: markers may count on from another number; file systems in `without` are
+    /// left out on the recorded side.
+    ///
+    /// # Errors
+    /// The API does not answer; the stage is not in the archive.
+    pub async fn compare_logs(
+        &self,
+        stage: &str,
+        api: &mgs_api::Client,
+        (steps, without): (bool, &[&str]),
+        (mask, gaps): (&mut Mask, &mut Gaps),
+    ) -> Result<Vec<Difference>, Error> {
+        let mut out = Vec::new();
+        let mut differ = |place: String, kernel: String, ours: String| {
+            let (stage, time) = (stage.to_owned(), Duration::ZERO);
+            out.push(Difference { stage, time, what: "state".to_owned(), place, kernel, ours });
+        };
+        let golden = self.logs(stage, without)?;
         let ours: BTreeSet<String> = api.logs(None).await?.items.into_iter().map(|l| l.name).collect();
         for name in ours.iter().filter(|n| !golden.contains_key(n.as_str())) {
             differ(format!("CONFIGS/{name}"), "-".to_owned(), "a log".to_owned());
@@ -75,11 +84,34 @@ impl States {
                 differ(format!("CONFIGS/{name}"), format!("{} bytes", kernel.len()), "-".to_owned());
                 continue;
             }
-            let file = api.log_file(name).await?;
+            let mut file = api.log_file(name).await?;
+            let mut kernel = kernel;
+            if let Some((theirs, ours)) = reaches(kernel, &file)
+                && gaps.meets(Gap::ReachesLater)
+            {
+                (kernel, file) = (theirs, ours.into());
+            }
             for (place, kernel, ours) in logs::compare(kernel, &file, steps, mask) {
                 differ(format!("CONFIGS/{name}: {place}"), kernel, ours);
             }
         }
+        Ok(out)
+    }
+
+    /// The same, and the versions of the NID tables. `shift`: distance of ours.
+    ///
+    /// # Errors
+    /// Those of [`States::compare_logs`].
+    pub async fn compare(
+        &self,
+        stage: &str,
+        api: &mgs_api::Client,
+        form: (bool, &[&str]),
+        shift: &BTreeMap<String, i64>,
+        (mask, gaps): (&mut Mask, &mut Gaps),
+    ) -> Result<Vec<Difference>, Error> {
+        let mut out = self.compare_logs(stage, api, form, (&mut *mask, gaps)).await?;
+        let (_, without) = form;
         let list = api.fs_list().await?.items;
         let ours: BTreeMap<String, u64> = list.into_iter().map(|f| (f.name, f.nidtbl_version)).collect();
         let mut versions: BTreeMap<String, u64> = BTreeMap::new();
@@ -93,10 +125,31 @@ impl States {
             versions.insert(fs.to_owned(), version.wrapping_add_signed(moved));
         }
         if versions != ours {
-            differ("NIDTBL_VERSIONS".to_owned(), format!("{versions:?}"), format!("{ours:?}"));
+            let (stage, time) = (stage.to_owned(), Duration::ZERO);
+            let (what, place) = ("state".to_owned(), "NIDTBL_VERSIONS".to_owned());
+            let (kernel, ours) = (format!("{versions:?}"), format!("{ours:?}"));
+            out.push(Difference { stage, time, what, place, kernel, ours });
         }
         Ok(out)
     }
+}
+
+/// Records of the kernel, and as many of ours, if ours has `sys.*` settings behind them and nothing else.
+fn reaches<'a>(kernel: &'a [u8], ours: &[u8]) -> Option<(&'a [u8], Vec<u8>)> {
+    const HEADER: usize = 8192;
+    let theirs = llog::Log::from_file(kernel).ok()?;
+    let log = llog::Log::from_file(ours).ok()?;
+    let mut more = log.records_from(theirs.last_index() + 1).peekable();
+    more.peek()?;
+    let is_sys = |text: &str| text.starts_with("sys.");
+    let settings = more.all(|r| {
+        r.cfg().is_ok_and(|c| match c.marker() {
+            Some(m) => is_sys(&m.comment),
+            None => c.buf_str(1).is_some_and(is_sys),
+        })
+    });
+    let records = (kernel.get(HEADER..)?, ours.get(HEADER..kernel.len())?.to_vec());
+    settings.then_some(records)
 }
 
 /// The files of a ustar archive.

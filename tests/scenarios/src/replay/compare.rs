@@ -6,7 +6,9 @@ use crate::logs;
 use crate::mask::{Mask, Rule};
 use bytes::Bytes;
 use wire::lnet::{Handle, Header, Message, portal};
-use wire::mgs::{TargetInfo, config_type, ldd};
+use std::collections::BTreeMap;
+use wire::Nid;
+use wire::mgs::{NidTblEntry, TargetInfo, config_type, ldd};
 use wire::ptlrpc::{Body, ConnectData, opc};
 use wire::rpc::{Reply, Request, Rpc};
 use wire::socklnd::{Frame, Hello, MsgHeader};
@@ -46,6 +48,35 @@ pub(super) struct Comparer {
     pub(super) not_offered: (u64, u64),
     /// The recorded MGS had left STARTUP by this time.
     pub(super) full: bool,
+    /// The recorded MGS has lost its NID tables.
+    pub(super) restarted: bool,
+    /// What readers know, by node and file system.
+    pub(super) known: BTreeMap<(usize, String), Known>,
+    /// The registration of this stage is refused by mgsd only.
+    pub(super) refuses: bool,
+}
+
+/// A NID table as its reader has it.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    kernel: BTreeMap<Place, State>,
+    ours: BTreeMap<Place, State>,
+}
+/// Target type and index.
+type Place = (u8, u32);
+/// Instance and NIDs.
+type State = (u32, Vec<Nid>);
+
+impl Known {
+    /// Both have read.
+    fn read(&mut self, kernel: &[NidTblEntry], ours: &[NidTblEntry]) -> Found {
+        for (known, entries) in [(&mut self.kernel, kernel), (&mut self.ours, ours)] {
+            for e in entries {
+                known.insert((e.target_type, e.index), (e.instance, e.nids.clone()));
+            }
+        }
+        fields::diff(&self.kernel, &self.ours)
+    }
 }
 
 impl Comparer {
@@ -95,8 +126,13 @@ impl Comparer {
         mask.allow(Rule::ZcCookies, &mut head.zc_cookies, &ours.0.zc_cookies);
         match (&mut header.msg, &ours.1.msg) {
             (Message::Put { ack, match_bits, portal, .. }, Message::Put { ack: a, match_bits: m, .. }) => {
+                let recorded = ack.0;
                 if *ack != Handle::NONE && *a != Handle::NONE {
                     self.maps.handles.chosen(Rule::WireHandles, &mut ack.0, &a.0, mask);
+                }
+                if *portal == portal::MGS_BULK && self.restarted && self.gaps.meets(Gap::TableKept) {
+                    header.payload_len = ours.1.payload_len;
+                    self.maps.lengths.insert(recorded, ours.1.payload_len);
                 }
                 if *portal == portal::LDLM_CB_REQUEST {
                     self.maps.xids.entry(node).or_default().chosen(Rule::CallbackXid, match_bits, m, mask);
@@ -131,6 +167,14 @@ impl Comparer {
         let faithful = theirs.to_bytes() == *kernel;
         let mut found = Found::new();
         match (&mut theirs, &got) {
+            (Rpc::Reply { body, .. }, Rpc::Reply { body: b, content: c, .. })
+                if self.refuses && body.opc == opc::MGS_TARGET_REG =>
+            {
+                let said = matches!(c, Reply::TargetReg(i) if i.flags & ldd::ERROR != 0);
+                if body.status == 0 && b.status < 0 && said && self.gaps.meets(Gap::ReservedName) {
+                    return found;
+                }
+            }
             (Rpc::Reply { body, content, .. }, Rpc::Reply { body: b, content: c, .. }) => {
                 self.reply_body(body, b);
                 found.extend(self.reply(content, c, asked));
@@ -140,6 +184,10 @@ impl Comparer {
             }
             (Rpc::NidTable(entries, _), Rpc::NidTable(e, _)) => {
                 let fs = asked.and_then(Asked::table).unwrap_or_default();
+                let known = self.known.entry((node, fs.to_owned())).or_default().read(entries, e);
+                if self.restarted && self.gaps.meets(Gap::TableKept) {
+                    return known;
+                }
                 for (entry, e) in entries.iter_mut().zip(e) {
                     self.maps.version(fs, &mut entry.version, e.version, &mut self.mask);
                 }

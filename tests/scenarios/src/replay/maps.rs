@@ -1,6 +1,6 @@
 //! What a server chooses: for each value of the recorded MGS the one of ours that stands in its place.
 use crate::mask::{Mask, Rule};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use wire::llog_rpc::LogId;
 
@@ -58,6 +58,10 @@ pub(super) struct Maps {
     pub(super) incarnations: Pairs<u64>,
     /// Distance of our NID table versions, by file system.
     pub(super) tables: BTreeMap<String, i64>,
+    /// Length of ours where it is another one, by the recorded handle for the ACK.
+    pub(super) lengths: BTreeMap<[u8; 16], u32>,
+    /// Those whose distance may have changed: the next version says.
+    moved: BTreeSet<String>,
 }
 
 /// The parts of a log id that a store chooses.
@@ -65,6 +69,13 @@ pub(super) struct Maps {
 pub(super) struct LogIdKey(u64, u32);
 
 impl Maps {
+    /// mgsd was started again, or the recorded MGS: nothing that either chose holds any more, but for what peers still
+    /// remember of it. Versions go on, perhaps at another distance.
+    pub(super) fn other_process(&mut self) {
+        let tables = std::mem::take(&mut self.tables);
+        let moved = tables.keys().cloned().collect();
+        *self = Self { tables, moved, ..Self::default() };
+    }
     /// A log id in a message of the MGS.
     pub(super) fn log_chosen(&mut self, id: &mut LogId, ours: &LogId, mask: &mut Mask) {
         let none = LogId::default();
@@ -83,6 +94,9 @@ impl Maps {
     /// A version in a message of the MGS. The first one of a file system fixes the distance.
     pub(super) fn version(&mut self, fs: &str, version: &mut u64, ours: u64, mask: &mut Mask) {
         let apart = ours.wrapping_sub(*version).cast_signed();
+        if self.moved.remove(fs) {
+            self.tables.remove(fs);
+        }
         let moved = *self.tables.entry(fs.to_owned()).or_insert(apart);
         if moved != 0 {
             mask.used(Rule::TableVersion);

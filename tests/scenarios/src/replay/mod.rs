@@ -16,6 +16,7 @@ mod about;
 mod compare;
 mod difference;
 mod fields;
+mod join;
 mod maps;
 mod net;
 #[cfg(test)]
@@ -32,7 +33,7 @@ use crate::timeline::{Event, Item, MGS, Timeline, VERSION};
 use about::{About, about, is_early, is_request, opcode, probe};
 use compare::{Asked, Comparer, Found};
 use net::{Arrived, Conn, Said};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -58,6 +59,8 @@ pub struct Options {
     pub without: &'static [&'static str],
     /// When the recorded MGS left STARTUP, since the Unix epoch; zero: not in this session.
     pub full_at: Duration,
+    /// Parameters are stored that the judge of mgsd refuses.
+    pub lenient: bool,
 }
 
 /// What was played.
@@ -119,6 +122,10 @@ pub struct Replay {
     stage: String,
     /// mgsd failed to say something: what follows would hang.
     halted: bool,
+    /// Connections that ended with a recorded MGS: what peers said on them nobody heard.
+    lost: BTreeSet<usize>,
+    /// Connections that were open when the recorded MGS ended.
+    left: BTreeSet<usize>,
 }
 
 impl Replay {
@@ -145,6 +152,8 @@ impl Replay {
             probes: 0,
             stage: String::new(),
             halted: false,
+            lost: BTreeSet::new(),
+            left: BTreeSet::new(),
         }
     }
 
@@ -170,11 +179,36 @@ impl Replay {
         })
     }
 
-    /// Leaves out what was captured before `until`, but for new connections.
+    /// Plays up to the answer to the next registration, which comes before `until`.
     ///
     /// # Errors
-    /// There is no connection.
-    pub async fn skip(&mut self, until: Duration) -> Result<(), Error> {
+    /// The capture cannot be replayed, or there is no connection.
+    pub async fn registration(&mut self, name: &str, until: Duration) -> Result<(), Error> {
+        name.clone_into(&mut self.stage);
+        while let Some(event) = self.timeline.events.get(self.next).filter(|e| e.time < until && !self.halted)
+        {
+            let event = event.clone();
+            self.next += 1;
+            self.event(&event).await?;
+            if let Item::Mgs(Frame::Lnet(_, header, payload)) = &event.item
+                && matches!(header.msg, Message::Put { portal: portal::MGC_REPLY, .. })
+                && opcode(header.msg, payload) == Some(opc::MGS_TARGET_REG)
+            {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The same of one that mgsd refuses ([`Gap::ReservedName`]); what follows before `until`, the mount that nobody
+    /// refused, is left out but for new connections.
+    ///
+    /// # Errors
+    /// The capture cannot be replayed, or there is no connection.
+    pub async fn refused(&mut self, name: &str, until: Duration) -> Result<(), Error> {
+        self.compare.refuses = true;
+        self.registration(name, until).await?;
+        self.compare.refuses = false;
         while let Some(event) = self.timeline.events.get(self.next).filter(|e| e.time < until && !self.halted)
         {
             let event = event.clone();
@@ -184,6 +218,11 @@ impl Replay {
             }
         }
         Ok(())
+    }
+
+    /// When the next thing was captured.
+    pub fn now(&self) -> Duration {
+        self.timeline.events.get(self.next).map_or(Duration::MAX, |e| e.time)
     }
 
     /// Whether everything captured was played.
@@ -197,8 +236,8 @@ impl Replay {
     }
 
     /// What the store holds is compared by the same rules.
-    pub const fn mask(&mut self) -> &mut Mask {
-        &mut self.compare.mask
+    pub const fn rules(&mut self) -> (&mut Mask, &mut Gaps) {
+        (&mut self.compare.mask, &mut self.compare.gaps)
     }
 
     /// Distance of our NID table versions, by file system.
@@ -211,6 +250,13 @@ impl Replay {
     /// # Errors
     /// There is no connection any more.
     pub async fn finish(mut self) -> Result<Finished, Error> {
+        self.close().await?;
+        let Comparer { mask, gaps, .. } = self.compare;
+        Ok(Finished { differences: self.differences, mask, gaps })
+    }
+
+    /// Closes all connections, when everything that mgsd has to say has come.
+    async fn close(&mut self) -> Result<(), Error> {
         let nodes: Vec<usize> = self.open.values().map(|o| o.node).collect();
         for node in nodes {
             self.hang_up(node).await?;
@@ -225,8 +271,7 @@ impl Replay {
             let what = self.name(heard.node, &heard.frame);
             self.differ(Duration::ZERO, &what, ("message".to_owned(), "-".to_owned(), text));
         }
-        let Comparer { mask, gaps, .. } = self.compare;
-        Ok(Finished { differences: self.differences, mask, gaps })
+        Ok(())
     }
 
     async fn event(&mut self, event: &Event) -> Result<(), Error> {
@@ -262,6 +307,7 @@ impl Replay {
                     self.differs(event.time, "HELLO", found);
                 }
             }
+            Item::Peer(_) if self.lost.contains(&event.conn) => {}
             Item::Peer(frame) => {
                 let frame = self.said.repeat(&mut self.compare, event.node, event.time, frame)?;
                 if let Some(frame) = frame {

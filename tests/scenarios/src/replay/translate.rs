@@ -44,6 +44,11 @@ impl Said {
             Frame::Lnet(head, header, payload) => (*head, *header, payload),
         };
         let (mut header, mut payload) = (header, payload.clone());
+        if let Message::Ack { dst, mlength, .. } = &mut header.msg
+            && let Some(ours) = compare.maps.lengths.get(&dst.0)
+        {
+            *mlength = *ours;
+        }
         match &mut header.msg {
             Message::Ack { dst, .. } | Message::Reply { dst } => {
                 if self.pings.contains(&dst.0) {

@@ -4,7 +4,7 @@ use scenarios::gap::Gap;
 use scenarios::replay::Options;
 use std::time::Duration;
 
-const STAGES: &[Stage] = &[
+pub(crate) const STAGES: &[Stage] = &[
     stage("A00-format", 1_795_230_618, Some("A00-empty-mgt")),
     stage("A01-mdt0000-first", 1_795_230_644, Some("A01-mdt0000")),
     stage("A02-ost0000-first", 1_795_230_666, Some("A02-ost0000")),
