@@ -18,6 +18,8 @@ pub(crate) fn show(change: &Change) -> String {
         }
         (true, _) => "would be done; nothing was changed\n".to_owned(),
         (false, Some(seq)) => format!("done, seq {seq}\n"),
+        // who is connected, or a barrier: no commit has it
+        (false, None) if !change.events.is_empty() => "done\n".to_owned(),
         (false, None) => "nothing to do: all is as asked for\n".to_owned(),
     };
     for warning in &change.warnings {

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use mgs_api::{Client, ClientExport, List};
+use mgs_api::{Client, ClientExport, CloseConnections, Connections, List, Nids};
 
+use crate::change::{self, How};
 use crate::exit::Failure;
 use crate::output::Output;
-use crate::table::Table;
+use crate::table::{Fields, Table};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -25,20 +26,70 @@ pub(crate) enum Command {
         #[arg(long, short = 'o', value_name = "FILE")]
         file: Option<PathBuf>,
     },
+    /// Forgets the connections of a node: it connects again and reads everything anew
+    Evict {
+        /// Its NID, or the UUID of one connection
+        #[arg(value_name = "NID|UUID")]
+        who: String,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Lets nodes in no more; those that are connected are evicted
+    Deny {
+        /// Their NIDs, such as 10.0.0.4@tcp
+        #[arg(required = true, value_name = "NID")]
+        nids: Vec<String>,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Lets denied nodes in again
+    Allow {
+        /// Their NIDs
+        #[arg(required = true, value_name = "NID")]
+        nids: Vec<String>,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Shows who may connect
+    Denied,
+    /// Lets nobody in who is not connected, until 'open'; survives a restart
+    Close {
+        #[command(flatten)]
+        how: How,
+    },
+    /// Lets everybody in who is not denied
+    Open {
+        #[command(flatten)]
+        how: How,
+    },
 }
 
 impl Command {
     pub(crate) async fn run(self, api: &Client, out: &Output) -> Result<(), Failure> {
-        match self {
-            Command::List { behind: false } => out.document(&api.clients().await?, list),
+        let change = match self {
+            Command::List { behind: false } => return out.document(&api.clients().await?, list),
             Command::List { behind: true } => {
                 let mut all = api.clients().await?;
                 all.items.retain(|client| client.behind().next().is_some());
-                out.document(&all, behind)
+                return out.document(&all, behind);
             }
-            Command::Record { nid, file } => out.file(&api.client_record(&nid).await?, &nid, file),
-        }
+            Command::Record { nid, file } => return out.file(&api.client_record(&nid).await?, &nid, file),
+            Command::Denied => return out.document(&api.connections().await?, denied),
+            Command::Evict { who, how } => api.client_evict(&who, how.dry_run).await?,
+            Command::Deny { nids, how } => api.client_deny(&Nids { nids }, how.dry_run).await?,
+            Command::Allow { nids, how } => api.client_allow(&Nids { nids }, how.dry_run).await?,
+            Command::Close { how } => api.client_close(CloseConnections { closed: true }, how.dry_run).await?,
+            Command::Open { how } => api.client_close(CloseConnections { closed: false }, how.dry_run).await?,
+        };
+        out.document(&change, change::show)
     }
+}
+
+fn denied(rule: &Connections) -> String {
+    let mut fields = Fields::default();
+    fields.add("new connections", if rule.closed { "closed" } else { "open" });
+    fields.add("denied", rule.denied.join(","));
+    fields.render()
 }
 
 fn list(list: &List<ClientExport>) -> String {

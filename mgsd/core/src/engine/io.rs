@@ -193,6 +193,12 @@ pub enum Event {
         errno: Errno,
         why: String,
     },
+    /// A write barrier is in another state; `by` is empty when MDTs brought it about.
+    Barrier {
+        fs: String,
+        state: &'static str,
+        by: String,
+    },
     /// The node has executed records that a restore took away.
     MustRemount {
         nid: Nid,
