@@ -5,7 +5,7 @@ use mgs_api::{Address, Client};
 
 use crate::exit::Failure;
 use crate::output::{Format, Output};
-use crate::{audit, client, fs, generate, lctl, log, nodemap, pool, registration, setting, status, store, target, why};
+use crate::{audit, client, fs, generate, lctl, log, nodemap, pool, registration, setting, sptlrpc, status, store, target, why};
 
 /// Shows and changes what a running mgsd holds: file systems, targets, parameters, pools, connected nodes, logs.
 ///
@@ -68,6 +68,9 @@ enum Noun {
     Param(setting::Param),
     /// Nodemaps: which clients are who
     Nodemap(nodemap::Nodemap),
+    /// Security rules between the nodes of a file system
+    #[command(subcommand)]
+    Sptlrpc(sptlrpc::Command),
     /// OST pools
     #[command(subcommand)]
     Pool(pool::Command),
@@ -117,6 +120,7 @@ impl Cli {
             Noun::Param(setting::Param::Daemon(command)) => command.run(&api, &out).await,
             Noun::Param(setting::Param::Catalogue(command)) => command.run(&out),
             Noun::Nodemap(command) => command.run(&api, &out).await,
+            Noun::Sptlrpc(command) => command.run(&api, &out).await,
             Noun::Pool(command) => command.run(&api, &out).await,
             Noun::Why { subject } => why::run(&api, &out, &subject).await,
             Noun::Lctl { words } => lctl::run(&api, &words).await,

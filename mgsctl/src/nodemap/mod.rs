@@ -118,7 +118,10 @@ fn test(test: &NodemapTest) -> String {
 }
 
 fn read(file: &Path) -> Result<Vec<mgs_api::NodemapEdit>, Failure> {
-    let (name, text) = param::read_list(file)?;
+    let (name, bytes) = param::read_input(Some(file))?;
+    let Ok(text) = String::from_utf8(bytes) else {
+        return Err(Failure::Input { what: name, why: "is not UTF-8 text".to_owned() });
+    };
     let mut edits = Vec::new();
     let mut parser = edit::Parser::default();
     for (number, line) in (1..).zip(text.lines()) {

@@ -1,10 +1,12 @@
-//! Nodemaps as the API shows them.
+//! Nodemaps and security rules as the API shows them.
 
 use mgs_api::{
     Nodemap, NodemapCaps, NodemapEntry, NodemapExport, NodemapFileset, NodemapIdKind, NodemapIds,
-    NodemapOffset, NodemapRange, NodemapTest, Nodemaps, Problem, ProblemKind,
+    NodemapOffset, NodemapRange, NodemapTest, Nodemaps, Problem, ProblemKind, SecurityRule,
 };
 use mgs_core::engine::Engine;
+use mgs_core::model::command::sptlrpc;
+use mgs_core::model::logs::LogEntry;
 use mgs_core::model::nodemap::{self as model, Range, words};
 use std::collections::BTreeMap;
 use wire::Nid;
@@ -117,4 +119,22 @@ pub(super) fn test(engine: &Engine, nid: &str, id: Option<(IdKind, u32)>) -> Res
         active,
         id: id.map(|(kind, id)| if active { map.map_id(kind, id) } else { id }),
     })
+}
+
+/// Security rules in force: those of each file system in the order in which nodes look for them.
+pub(super) fn security_rules(engine: &Engine, only: Option<&str>) -> Vec<SecurityRule> {
+    let logs = engine.view().logs.iter().filter_map(|(name, entry)| Some((name, name.strip_suffix("-sptlrpc")?, entry)));
+    let wanted = logs.filter(|(_, fs, _)| only.is_none_or(|only| only == *fs));
+    let of = |(name, _, entry): (&String, &str, &LogEntry)| -> Vec<SecurityRule> {
+        let shown = |rule: sptlrpc::Rule| SecurityRule {
+            device: rule.device,
+            network: rule.net,
+            direction: rule.direction,
+            flavor: rule.flavor,
+            log: name.clone(),
+            index: rule.index,
+        };
+        sptlrpc::rules(&entry.log).into_iter().map(shown).collect()
+    };
+    wanted.flat_map(of).collect()
 }

@@ -22,6 +22,7 @@ mod registration;
 mod reservation;
 mod router;
 mod serve;
+mod sptlrpc;
 mod status;
 mod target;
 mod why;

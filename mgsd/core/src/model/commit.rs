@@ -185,6 +185,19 @@ pub enum EventKind {
         /// They joined.
         added: bool,
     },
+    /// A security rule was set, or taken away.
+    SecurityRule {
+        /// File system, or target.
+        device: String,
+        /// `default`, `tcp1.cli2ost`.
+        rule: String,
+        /// `skpi`; none: no longer set.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        flavor: Option<String>,
+        /// The same before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<String>,
+    },
     /// Nodemaps were changed.
     NodemapsEdited {
         /// What was done, in the words of `lctl`; of a large batch the beginning.

@@ -10,10 +10,8 @@ pub const BAD: &str =
 pub const HOSTILE: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../vectors/tunables/hostile.txt"));
 
-/// Good, and kept by no log of ours yet: security rules, and failover nodes by path.
-pub const NOT_YET: [&str; 3] = [
-    "testfs.srpc.flavor.default=skpi",
-    "testfs.srpc.flavor.tcp.cli2mdt=krb5p",
+/// Good, and kept by no log of ours yet: failover nodes by path.
+pub const NOT_YET: [&str; 1] = [
     "obdfilter.testfs-OST0000.failover.node=10.0.0.2@tcp",
 ];
 

@@ -12,6 +12,7 @@ pub mod pool;
 pub mod registration;
 pub mod reservation;
 pub mod retention;
+pub mod sptlrpc;
 
 use super::Resource;
 use super::commit::EventKind;
@@ -40,6 +41,8 @@ pub enum Command {
     Registration(registration::Command),
     /// `mgsctl target reserve …`
     Reservation(reservation::Command),
+    /// `mgsctl sptlrpc …`
+    Sptlrpc(sptlrpc::Command),
     /// Old commit records go.
     Retention(retention::Command),
 }
@@ -139,6 +142,12 @@ impl From<reservation::Command> for Command {
     }
 }
 
+impl From<sptlrpc::Command> for Command {
+    fn from(command: sptlrpc::Command) -> Self {
+        Self::Sptlrpc(command)
+    }
+}
+
 impl From<retention::Command> for Command {
     fn from(command: retention::Command) -> Self {
         Self::Retention(command)
@@ -161,6 +170,7 @@ impl Command {
             Self::Pool(command) => command.plan(tx),
             Self::Registration(command) => command.plan(tx),
             Self::Reservation(command) => command.plan(tx),
+            Self::Sptlrpc(command) => command.plan(tx),
             Self::Retention(command) => command.plan(tx),
         }
     }
