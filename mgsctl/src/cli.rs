@@ -5,7 +5,7 @@ use mgs_api::{Address, Client};
 
 use crate::exit::Failure;
 use crate::output::{Format, Output};
-use crate::{audit, client, fs, generate, lctl, log, nodemap, pool, registration, setting, sptlrpc, status, store, target, why};
+use crate::{audit, barrier, client, fs, generate, lctl, log, nodemap, pool, registration, setting, sptlrpc, status, store, target, why};
 
 /// Shows and changes what a running mgsd holds: file systems, targets, parameters, pools, connected nodes, logs.
 ///
@@ -51,6 +51,9 @@ enum Noun {
     /// Targets that want to register, and who may
     #[command(subcommand)]
     Registration(registration::Command),
+    /// The write barrier that snapshots need
+    #[command(subcommand)]
+    Barrier(barrier::Command),
     /// Connected nodes: clients and servers
     #[command(subcommand)]
     Client(client::Command),
@@ -113,6 +116,7 @@ impl Cli {
             Noun::Fs(command) => command.run(&api, &out).await,
             Noun::Target(command) => command.run(&api, &out).await,
             Noun::Registration(command) => command.run(&api, &out).await,
+            Noun::Barrier(command) => command.run(&api, &out).await,
             Noun::Client(command) => command.run(&api, &out).await,
             Noun::Store(command) => command.run(&out).await,
             Noun::Audit(command) => command.run(&api, &out).await,

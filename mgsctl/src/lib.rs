@@ -4,6 +4,7 @@
 //! Exit codes: 0 done · 1 refused or failed, one line on stderr · 2 usage · 3 daemon unreachable or outcome unknown.
 
 mod audit;
+mod barrier;
 mod change;
 mod cli;
 mod client;

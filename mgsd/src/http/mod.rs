@@ -9,7 +9,9 @@
 
 mod answer;
 mod audit;
+mod barrier;
 mod client;
+mod fork;
 mod fs;
 mod log;
 mod mgs;

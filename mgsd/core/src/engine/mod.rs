@@ -5,6 +5,7 @@ mod ahead;
 mod bulk;
 mod callbacks;
 mod fence;
+mod eviction;
 mod follow;
 mod grants;
 mod guard;
@@ -16,6 +17,7 @@ mod service;
 mod writes;
 
 pub use fence::SILENCE;
+pub use barrier::BarrierStatus;
 pub use held::{Applicant, PATIENCE as HELD_FOR, Standing};
 pub use io::{CommitResult, Config, Counters, Event, Input, LinkId, Output, Ticket};
 pub use recovery::IrStatus;
@@ -59,6 +61,7 @@ pub struct Engine {
     callbacks: callbacks::Callbacks,
     pub(crate) recovery: recovery::Recovery,
     bulks: bulk::Bulks,
+    barriers: barrier::Barriers,
     /// Nodemaps as servers read them, rendered once for each version.
     pub(crate) nodemaps: Option<std::sync::Arc<crate::model::nodemap::index::Index>>,
     ahead: ahead::Seen,
@@ -82,6 +85,8 @@ enum Timer {
     Commit(u64),
     /// Whether the store is still there.
     Fence,
+    /// MDTs have not answered a round of callbacks about a write barrier.
+    Round(u64),
     /// A bulk transfer got no answer.
     Bulk(u64),
     /// A request in service nears its deadline.
@@ -113,6 +118,7 @@ impl Engine {
             expiry: (None, 0),
             callbacks: callbacks::Callbacks::new(now),
             bulks: bulk::Bulks::default(),
+            barriers: barrier::Barriers::default(),
             nodemaps: None,
             ahead: ahead::Seen::new(),
             timers: BTreeMap::new(),
@@ -167,6 +173,7 @@ impl Engine {
                 Timer::Commit(number) => self.commit_late(number, now),
                 Timer::Fence => self.look_at_store(now),
                 Timer::Bulk(cookie) => self.bulk_late(cookie),
+                Timer::Round(number) => self.round_late(number, now),
                 Timer::Early(id) => self.early_reply(id, now),
                 Timer::Held(id) => self.lapse(id, now),
                 Timer::Expiry(number) => self.expiry_due(number, now),
@@ -263,6 +270,7 @@ impl Engine {
 
     fn post_done(&mut self, cookie: u64, status: PostStatus, now: Now) {
         if cookie != 0 && !self.bulk_done(cookie, status, now) {
+            self.glimpse_sent(cookie, status, now);
             self.callback_sent(cookie, status, now);
         }
     }
@@ -290,6 +298,7 @@ impl Engine {
         self.locks.remove_export(cookie);
         self.drop_held(cookie);
         let export = self.exports.remove(cookie)?;
+        self.glimpses_lost(cookie, now);
         self.reader_left(&export, now);
         Some(export)
     }

@@ -7,7 +7,7 @@ use crate::Errno;
 use crate::error::Error;
 use crate::lint;
 use crate::locks::Lock;
-use crate::model::command::{Done, Order};
+use crate::model::command::{Command, Done, Order, eviction};
 use crate::model::commit::{CommitRecord, EventKind};
 use crate::model::keys::Key;
 use crate::model::logs::LogEntry;
@@ -172,6 +172,14 @@ impl Engine {
 
     /// Queues an order.
     pub(super) fn queue_order(&mut self, ticket: Ticket, order: Box<Order>, now: Now) {
+        // what no commit has
+        match &order.command {
+            Command::Barrier(command) => return self.barrier_order(ticket, &order, command, now),
+            Command::Client(eviction::Command::Evict { who }) => {
+                return self.evict_order(ticket, &order, who, now);
+            }
+            _ => {}
+        }
         if self.writes.queue.len() >= QUEUE {
             let error = Error::NotNow { what: "too many changes are waiting", errno: Errno::EAGAIN };
             return self.reply(Reply::Order(ticket, Err(error)), now);
@@ -302,6 +310,7 @@ impl Engine {
                 Ok(Verdict::default())
             }
             Write::Register(id, request) => {
+                self.guard_barrier(request, now)?;
                 let mismatch = admission::check(tx, request)?;
                 let registration::Plan::Done(outcome) = registration::plan(tx, request)? else {
                     return Ok(Verdict { wait: true, ..Verdict::default() });
@@ -492,6 +501,9 @@ impl Engine {
                 }
             }
             self.reconsider(&flight.changes);
+            if flight.changes.contains_key(keys::CONNECTIONS) {
+                self.connections_set(now);
+            }
             self.watch_expiry(now);
             self.stored_ahead();
             for log in roomy {
@@ -551,6 +563,9 @@ fn fits(batch: &Changes, more: &Changes) -> bool {
 }
 
 fn checked(view: &View, finished: Finished) -> Result<Finished, Error> {
+    if finished.as_found {
+        return Ok(finished);
+    }
     lint::changes(view, &finished.changes).map_err(|violation| Error::Bug { what: violation.to_string() })?;
     Ok(finished)
 }

@@ -1,6 +1,7 @@
 //! The record of a commit: event stream, audit chain and history in one (`commit/<seq>`).
 
 use super::command::retention::Pruned;
+use super::connections::Connections;
 use super::keys::Key;
 use super::rules::{Binding, Leave, Policy, Reservation, Verdict};
 use super::settings::{Validation, Writeconf};
@@ -54,6 +55,15 @@ pub enum EventKind {
         /// Last commit of what it replaced, if that could be read.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         lost: Option<u64>,
+    },
+    /// What a kernel MGS had on its disk was taken over.
+    Imported {
+        /// Where it was found.
+        from: String,
+        /// How many logs.
+        logs: u64,
+        /// File systems.
+        file_systems: Vec<String>,
     },
     /// Old records were deleted.
     CommitsPruned {
@@ -372,6 +382,41 @@ pub enum EventKind {
         fs: String,
         /// Parameters of `set_param -P` that went with it.
         params: Vec<String>,
+    },
+    /// Who may connect was set.
+    ConnectionsSet {
+        /// From now on.
+        connections: Connections,
+        /// The same before.
+        before: Connections,
+    },
+    /// A node was forgotten. Not stored: no commit has it.
+    ClientEvicted {
+        /// Its NID.
+        nid: String,
+        /// UUID of its MGC.
+        uuid: String,
+    },
+    /// A write barrier is in force. Not stored: no commit has it.
+    BarrierFrozen {
+        /// File system.
+        fs: String,
+        /// It ends by itself after so long, seconds.
+        timeout: u32,
+    },
+    /// A write barrier was lifted. Not stored.
+    BarrierThawed {
+        /// File system.
+        fs: String,
+    },
+    /// MDTs were counted for write barriers. Not stored.
+    BarrierRescanned {
+        /// File system.
+        fs: String,
+        /// MDTs.
+        total: u32,
+        /// Of these, MDTs that did not answer.
+        absent: u32,
     },
     /// A target started: the NID table changed.
     TargetReady {

@@ -10,6 +10,8 @@ use wire::Nid;
 pub const META: &str = "meta";
 /// `pruned`.
 pub const PRUNED: &str = "pruned";
+/// `connections`.
+pub const CONNECTIONS: &str = "connections";
 
 /// `nodemap`.
 pub const NODEMAPS: &str = "nodemap";
@@ -31,6 +33,8 @@ pub enum Key<'a> {
     Rule(RuleKey<'a>),
     /// `param/…`, and the pools that a file system waits for.
     Setting(SettingKey<'a>),
+    /// `connections`
+    Connections,
     /// `pruned`
     Pruned,
     /// `restore/<epoch, 16 hex>`
@@ -56,6 +60,7 @@ impl<'a> Key<'a> {
         let key = match (parts.next()?, parts.next(), parts.next(), parts.next()) {
             ("meta", None, None, None) => Self::Meta,
             ("pruned", None, None, None) => Self::Pruned,
+            ("connections", None, None, None) => Self::Connections,
             ("commit", Some(seq), None, None) => Self::Commit(hex(seq)?),
             ("fs", Some(fs), None, None) => Self::Fs(fs),
             ("fs", Some(fs), Some("target"), Some(t)) => Self::Target(fs, TargetId::parse(t)?),
@@ -137,6 +142,7 @@ mod tests {
     #[test]
     fn keys_round_trip() {
         let id = TargetId::ost(0x1a);
+        assert_eq!(Key::parse(CONNECTIONS), Some(Key::Connections));
         assert_eq!(Key::parse(&commit(77)), Some(Key::Commit(77)));
         assert_eq!(Key::parse(&fs("lu-0")), Some(Key::Fs("lu-0")));
         assert_eq!(Key::parse(&target("lu-0", id)), Some(Key::Target("lu-0", id)));

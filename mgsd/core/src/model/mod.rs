@@ -6,6 +6,7 @@ pub mod ahead;
 pub mod command;
 pub mod commit;
 pub mod conf_param;
+pub mod connections;
 pub mod edits;
 pub mod effective;
 pub mod keys;

@@ -5,6 +5,7 @@ use super::Resource;
 use super::command::retention::Pruned;
 use super::command::Done;
 use super::commit::{Event, EventKind};
+use super::connections::Connections;
 use super::keys;
 use super::logs::{FIRST, LogEntry, LogHead};
 use super::names::TargetId;
@@ -35,6 +36,8 @@ pub struct Finished {
     pub touched: BTreeSet<Resource>,
     /// For the commit record.
     pub events: Vec<Event>,
+    /// Its logs are somebody else's, taken as they are: what a reader would stumble over was said.
+    pub as_found: bool,
 }
 
 /// A transaction.
@@ -58,6 +61,7 @@ pub struct Tx<'a> {
     pub(super) replaced: Replaced,
     pub(super) ahead: AheadChanges,
     pub(super) settings: SettingChanges,
+    pub(super) connections: Option<Connections>,
     pruned: Option<Pruned>,
     out: Finished,
     warnings: Vec<String>,
@@ -83,6 +87,7 @@ impl<'a> Tx<'a> {
             replaced: Replaced::default(),
             ahead: AheadChanges::default(),
             settings: SettingChanges::default(),
+            connections: None,
             pruned: None,
             out: Finished::default(),
             warnings: Vec::new(),
@@ -294,6 +299,10 @@ impl<'a> Tx<'a> {
         let appended = self.logs.values().flatten().map(|entry| entry.log.last_index() as usize).sum();
         (appended, self.edited.len())
     }
+    /// The logs that it writes are somebody else's, and are not to be mended here.
+    pub const fn as_found(&mut self) {
+        self.out.as_found = true;
+    }
     /// Something happened so far.
     pub fn has_events(&self) -> bool {
         !self.out.events.is_empty()
@@ -501,6 +510,10 @@ impl<'a> Tx<'a> {
         ahead::finish(&self.ahead, &mut out.changes)?;
         self.nodemaps.finish(&self.view.nodemaps, &mut out.changes)?;
         self.settings.finish(&mut out.changes)?;
+        if let Some(connections) = &self.connections {
+            let stored = Some(connections).filter(|c| !c.is_open());
+            put_or_delete(&mut out.changes, keys::CONNECTIONS.to_owned(), stored)?;
+        }
         if let Some(pruned) = &self.pruned {
             put(&mut out.changes, keys::PRUNED.to_owned(), pruned)?;
             let gone = self.view.pruned() + 1..=pruned.through;

@@ -150,6 +150,8 @@ pub struct View {
     pub settings: Settings,
     /// What is registered, as the judge of parameters knows it; kept up to date key by key.
     pub topology: Topology,
+    /// Who may connect.
+    pub connections: Connections,
     /// Where the commit records begin.
     pruned: Pruned,
     /// The last restore from a backup.
@@ -239,6 +241,9 @@ impl View {
             }
             (Some(Key::NodemapPart(part)), value) => {
                 self.nodemaps.apply_part(part, value).map_err(|why| corrupt(key, why))?;
+            }
+            (Some(Key::Connections), value) => {
+                self.connections = value.map(|v| json(key, v)).transpose()?.unwrap_or_default();
             }
             (Some(Key::Pruned), Some(v)) => self.pruned = json(key, v)?,
             // in the order of epochs: the last one stays

@@ -30,6 +30,9 @@ pub(crate) fn connect(
     if request.client_uuid.is_empty() || body.conn_cnt == 0 {
         return Err(Error::PeerMisbehaved { what: "connects without uuid or count", errno: Errno::EPROTO });
     }
+    let known = engine.exports.by_uuid(&request.client_uuid).is_some();
+    let peer = engine.in_service(id)?.from.peer;
+    engine.view.connections.admit(peer, known)?;
     let open = engine.in_service_mut(id)?;
     open.asked = (request.data.flags, request.data.flags2);
     let connect = Connect {

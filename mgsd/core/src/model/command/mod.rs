@@ -1,6 +1,8 @@
 //! What an administrator or a program asks to change: one file per noun, pure like the rest of the model. The same
 //! planner, commit and notification serve it as serve a registration.
 
+pub mod barrier;
+pub mod eviction;
 pub mod fork;
 pub mod fs;
 pub mod gate;
@@ -23,6 +25,10 @@ use crate::error::Error;
 /// A change that somebody asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
+    /// `mgsctl barrier …`
+    Barrier(barrier::Command),
+    /// `mgsctl client …`
+    Client(eviction::Command),
     /// `mgsctl fs …`
     Fs(fs::Command),
     /// `mgsctl fs fork`, `rename`, `erase`
@@ -86,6 +92,18 @@ pub struct LogEffect {
     pub cancelled: Vec<u32>,
     /// Records appended, as `lctl llog_print --raw` shows them.
     pub appended: Vec<String>,
+}
+
+impl From<barrier::Command> for Command {
+    fn from(command: barrier::Command) -> Self {
+        Self::Barrier(command)
+    }
+}
+
+impl From<eviction::Command> for Command {
+    fn from(command: eviction::Command) -> Self {
+        Self::Client(command)
+    }
 }
 
 impl From<fs::Command> for Command {
@@ -161,6 +179,8 @@ impl Command {
     /// [`Error::Refused`] names the object, what was wrong and the next step.
     pub fn plan(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
         match self {
+            Self::Barrier(command) => command.plan(tx),
+            Self::Client(command) => command.plan(tx),
             Self::Fs(command) => command.plan(tx),
             Self::Fork(command) => command.plan(tx),
             Self::Log(command) => command.plan(tx),
