@@ -6,6 +6,7 @@ pub mod eviction;
 pub mod fork;
 pub mod fs;
 pub mod gate;
+pub mod import;
 pub mod log;
 pub mod nids;
 pub mod nodemap;
@@ -33,6 +34,8 @@ pub enum Command {
     Fs(fs::Command),
     /// `mgsctl fs fork`, `rename`, `erase`
     Fork(fork::Command),
+    /// `mgsctl import`
+    Import(import::Command),
     /// `mgsctl log …`
     Log(log::Command),
     /// `mgsctl target replace-nids`
@@ -118,6 +121,12 @@ impl From<fork::Command> for Command {
     }
 }
 
+impl From<import::Command> for Command {
+    fn from(command: import::Command) -> Self {
+        Self::Import(command)
+    }
+}
+
 impl From<log::Command> for Command {
     fn from(command: log::Command) -> Self {
         Self::Log(command)
@@ -183,6 +192,7 @@ impl Command {
             Self::Client(command) => command.plan(tx),
             Self::Fs(command) => command.plan(tx),
             Self::Fork(command) => command.plan(tx),
+            Self::Import(command) => command.plan(tx),
             Self::Log(command) => command.plan(tx),
             Self::Nids(command) => command.plan(tx),
             Self::Nodemap(command) => command.plan(tx),

@@ -1,0 +1,179 @@
+//! Every recorded state of a kernel's MGT, taken over: the same bytes, the same targets, and it goes on from there.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::expect_used)]
+
+mod golden;
+mod harness;
+mod targets;
+
+use capture::states;
+use harness::Mgs;
+use mgs_core::Errno;
+use mgs_core::model::command::import::Command;
+use mgs_core::model::command::param;
+use mgs_core::model::nodemap::index::Index;
+use std::collections::{BTreeMap, BTreeSet};
+use wire::nodemap::Entry;
+
+/// Entries of an index file as ldiskfs keeps them: one leaf (mgs/11).
+fn leaf(file: &[u8]) -> Vec<Entry> {
+    let leaf = &file[4096..];
+    let count = usize::from(u16::from_le_bytes([leaf[2], leaf[3]]));
+    let entry = |e: &[u8]| Entry { key: e[..8].try_into().unwrap(), rec: e[8..].try_into().unwrap() };
+    leaf[4..].chunks(40).take(count).map(entry).collect()
+}
+
+/// What an import of a stage is given.
+fn found(files: &states::Files, stage: &str) -> Command {
+    let mut command = Command { from: stage.to_owned(), ..Command::default() };
+    for (path, file) in files.range(format!("{stage}/")..format!("{stage}0")) {
+        let path = &path[stage.len() + 1..];
+        match path.split_once('/') {
+            Some(("CONFIGS", "mountdata")) => {}
+            Some(("CONFIGS", "nodemap")) => command.nodemaps = Some(leaf(file)),
+            Some(("CONFIGS", name)) if !file.is_empty() => drop(command.logs.insert(name.to_owned(), file.clone())),
+            Some(("NIDTBL_VERSIONS", fs)) => {
+                command.tables.insert(fs.to_owned(), u64::from_le_bytes(file[..8].try_into().unwrap()));
+            }
+            _ => {}
+        }
+    }
+    command
+}
+
+fn stages() -> Vec<(String, states::Files, String)> {
+    let mut out = Vec::new();
+    for session in states::SESSIONS {
+        let files = states::session(session);
+        let names: BTreeSet<String> =
+            files.keys().filter(|p| p.contains("/CONFIGS/")).map(|p| p.split('/').next().unwrap().to_owned()).collect();
+        out.extend(names.into_iter().map(|stage| (session.to_owned(), files.clone(), stage)));
+    }
+    assert!(out.len() > 50, "{} stages", out.len());
+    out
+}
+
+fn logs(mgs: &Mgs) -> BTreeMap<String, Vec<u8>> {
+    let logs = mgs.engine.view().logs.iter();
+    logs.map(|(name, entry)| (name.clone(), entry.log.to_file())).filter(|(_, file)| !file.is_empty()).collect()
+}
+
+#[test]
+fn every_recorded_state_is_taken_over_byte_for_byte() {
+    let mut targets = 0;
+    for (session, files, stage) in stages() {
+        let command = found(&files, &stage);
+        let mut mgs = Mgs::new();
+        if command.logs.is_empty() {
+            continue; // A00: nobody has registered
+        }
+        let done = mgs.order(command.clone().into()).unwrap_or_else(|e| panic!("{session}/{stage}: {e}"));
+        assert!(done.seq.is_some(), "{stage}");
+        assert_eq!(logs(&mgs), command.logs, "{stage}");
+        // Read again from what was stored.
+        let mut again = mgs.restarted();
+        assert_eq!(logs(&again), command.logs, "{stage}");
+        let view = again.engine.view();
+        for (fs, version) in command.tables.iter().filter(|(fs, _)| *fs != "params") {
+            let live = format!("mgs.MGS.live.{fs}=\n");
+            let Some(text) = files.get(&format!("{stage}/params.txt")) else { continue };
+            let text = String::from_utf8(text.clone()).unwrap();
+            let Some((_, live)) = text.split_once(&live) else { continue };
+            let live = live.split("\nSecure RPC").next().unwrap();
+            let theirs: BTreeSet<&str> = live.lines().skip(2).collect();
+            let Some(ours) = view.fs.get(fs) else {
+                // A leftover of a mistyped name, or only in the memory of the kernel: its logs are gone.
+                assert!(!command.logs.keys().any(|log| log.starts_with(fs)), "{stage}: {fs} has {theirs:?}");
+                continue;
+            };
+            let names: BTreeSet<String> = ours.targets.keys().map(|id| id.svname(fs)).collect();
+            // The kernel keeps targets in memory whose records del_ost took away (mgs/12, 14).
+            assert!(theirs.iter().all(|name| names.contains(*name)), "{stage}: {names:?}, kernel {theirs:?}");
+            assert_eq!(names.len(), theirs.len(), "{stage}: {names:?}, kernel {theirs:?}");
+            assert_eq!(ours.head.nidtbl_version, *version, "{stage}");
+            targets += names.len();
+        }
+        if let Some(entries) = &command.nodemaps {
+            let mut theirs: Vec<Entry> = entries.iter().filter(|e| e.key != [0; 8]).copied().collect();
+            let mut ours: Vec<Entry> =
+                Index::of(&view.nodemaps).entries().iter().filter(|e| e.key != [0; 8]).copied().collect();
+            theirs.sort();
+            ours.sort();
+            assert_eq!(ours, theirs, "{stage}: nodemap index");
+        }
+        // Once more: all is so already.
+        let seq = view.seq;
+        assert_eq!(again.order(command.into()).unwrap().seq, None, "{stage}");
+        assert_eq!(again.engine.view().seq, seq);
+    }
+    assert!(targets > 150, "{targets} targets");
+}
+
+#[test]
+fn settings_and_pools_of_the_source_are_settings_and_pools_here() {
+    let files = states::session("B");
+    let mut mgs = Mgs::new();
+    mgs.order(found(&files, "B01h-conf_params").into()).unwrap();
+    let settings = &mgs.engine.view().settings.conf["testfs"];
+    let names: BTreeSet<&str> = settings.keys().map(|(_, name)| name.as_str()).collect();
+    for name in ["sys.timeout", "osc.max_dirty_mb", "mdt.identity_upcall", "llite.max_read_ahead_mb", "quota.ost", "ost.brw_size"] {
+        assert!(names.contains(name), "{name} of {names:?}");
+    }
+    // It is deleted here, where the kernel set it.
+    let delete = param::Command::Conf {
+        device: "testfs".to_owned(),
+        name: "llite.max_read_ahead_mb".to_owned(),
+        value: String::new(),
+        delete: true,
+    };
+    assert!(mgs.order(delete.into()).unwrap().seq.is_some());
+    assert!(mgs.order(found(&files, "B01h-conf_params").into()).unwrap_err().errno() == Errno::EEXIST);
+}
+
+#[test]
+fn what_is_odd_is_said_and_what_is_damaged_refused() {
+    let files = states::session("B");
+    let done = Mgs::new().order(found(&files, "B01j-conf_param-deleted").into()).unwrap();
+    let said = |what: &str| done.warnings.iter().any(|w| w.contains(what));
+    assert!(said("testfs-OST0042.osc.max_dirty_mb"), "{:?}", done.warnings);
+
+    let whole = found(&files, "B00-mounted");
+    let mut without = whole.clone();
+    without.tables.clear();
+    let done = Mgs::new().order(without.into()).unwrap();
+    assert!(done.warnings.iter().any(|w| w.contains("65536")), "{:?}", done.warnings);
+    for (name, change) in [
+        ("testfs-client", Box::new(|f: &mut Vec<u8>| f.truncate(9000)) as Box<dyn Fn(&mut Vec<u8>)>),
+        ("testfs-OST0000", Box::new(|f: &mut Vec<u8>| f[8192] ^= 8)),
+        ("testfs-OST0000", Box::new(|f: &mut Vec<u8>| f.extend([0; 8]))),
+        ("testfs-MDT0000", Box::new(|f: &mut Vec<u8>| f[24] ^= 1)),
+    ] {
+        let mut bad = whole.clone();
+        change(bad.logs.get_mut(name).unwrap());
+        let mut mgs = Mgs::new();
+        let before = mgs.store.clone();
+        let error = mgs.order(bad.into()).unwrap_err();
+        assert!(error.to_string().contains(name), "{error}");
+        assert_eq!(mgs.store, before);
+    }
+}
+
+/// A client that read half of a log from the kernel goes on here with the next record.
+#[test]
+fn readers_go_on_with_the_next_index() {
+    let files = states::session("B");
+    let mut mgs = Mgs::new();
+    let command = found(&files, "B01h-conf_params");
+    let last = llog::Log::from_file(&command.logs["testfs-client"]).unwrap().last_index();
+    mgs.order(command.into()).unwrap();
+    let set = param::Command::Conf {
+        device: "testfs".to_owned(),
+        name: "llite.max_read_ahead_mb".to_owned(),
+        value: "32".to_owned(),
+        delete: false,
+    };
+    mgs.order(set.into()).unwrap();
+    let log = &mgs.engine.view().logs["testfs-client"].log;
+    let next: Vec<u32> = log.records_from(last + 1).map(|r| r.index).collect();
+    assert_eq!(next, (last + 1..=log.last_index()).collect::<Vec<_>>());
+    assert!(next.len() >= 3, "{next:?}");
+}
