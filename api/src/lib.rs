@@ -41,7 +41,7 @@ pub use commit::{Chain, Commit};
 pub use decision::Decision;
 pub use fs::{FileSystem, IrState, NewName, RecoverySwitch};
 pub use list::List;
-pub use log::{LOG_INDEX_BUDGET, Log, LogRecord, Marker};
+pub use log::{LOG_INDEX_BUDGET, Log, LogReader, LogRecord, Marker};
 pub use nodemap::{
     Nodemap, NodemapCaps, NodemapEdit, NodemapEdits, NodemapEntry, NodemapExport, NodemapFileset, NodemapIdKind,
     NodemapIds, NodemapOffset, NodemapRange, NodemapTest, Nodemaps,

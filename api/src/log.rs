@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::client::segment;
-use crate::{Change, Client, Error, Time};
+use crate::{Change, Client, Error, List, Time};
 
 /// Number of records that a config log can ever hold, padding and cancelled ones included: the largest index that the
 /// bitmap of an 8192-byte header has room for (`lustre_idl.h: struct llog_log_hdr`).
@@ -33,6 +33,15 @@ pub struct Log {
     pub size: u64,
     /// Share of the 64767 indices that is used up, percent with two decimals. Indices never come back.
     pub budget_used: f64,
+    /// How many commits of the size seen so far still fit; none before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commits_left: Option<u64>,
+    /// When its indices are used up if it goes on filling as since it was created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full_at: Option<Time>,
+    /// Connected nodes that have fetched it. They remember an index of it: while there are any, it cannot begin anew.
+    #[serde(default)]
+    pub readers: u64,
     /// When the log was created; none for a log that was never written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<Time>,
@@ -43,6 +52,21 @@ impl Log {
     pub fn budget_used(last_index: u32) -> f64 {
         (f64::from(last_index) * 10_000.0 / f64::from(LOG_INDEX_BUDGET)).round() / 100.0
     }
+}
+
+/// A connected node that has fetched a log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LogReader {
+    /// NID of the node.
+    pub nid: String,
+    /// UUID of its MGC.
+    pub uuid: String,
+    /// It has fetched through this index.
+    pub index: u32,
+    /// The last index of the log.
+    pub last: u32,
+    /// When it fetched last.
+    pub at: Time,
 }
 
 /// One record of a log.
@@ -99,6 +123,14 @@ pub struct Marker {
 }
 
 impl Client {
+    /// Connected nodes that have fetched a log.
+    ///
+    /// # Errors
+    /// Like every call: [`Error`].
+    pub async fn log_readers(&self, log: &str) -> Result<List<LogReader>, Error> {
+        self.json(&format!("/v1/logs/{}/readers", segment(log))).await
+    }
+
     /// Cancels one record: mounts to come do not execute it.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
-use mgs_api::{Client, List, Log};
+use mgs_api::{Client, List, Log, LogReader};
 
 use crate::change::{self, How};
 use crate::exit::Failure;
@@ -12,7 +12,7 @@ use crate::table::Table;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Lists the logs
+    /// Lists the logs: how much of its life each has used, how many commits are left, when it will be full
     List {
         /// Only those of this file system
         #[arg(long, value_name = "NAME")]
@@ -44,6 +44,11 @@ pub(crate) enum Command {
         /// The file to write; stdout unless given
         #[arg(long, short = 'o', value_name = "FILE")]
         file: Option<PathBuf>,
+    },
+    /// Lists the connected nodes that have fetched a log; they are bound to its indices
+    Readers {
+        /// Its name, such as testfs-client
+        name: String,
     },
     /// Cancels one record: mounts to come do not execute it
     Cancel {
@@ -105,6 +110,7 @@ impl Command {
                 };
                 out.bytes(text.as_bytes())
             }
+            Command::Readers { name } => out.document(&api.log_readers(&name).await?, readers),
             Command::Cancel { name, index, how } => {
                 out.document(&api.log_cancel(&name, index, how.dry_run).await?, change::show)
             }
@@ -121,8 +127,9 @@ impl Command {
 }
 
 fn list(list: &List<Log>) -> String {
-    let mut table =
-        Table::new(&["NAME", "#LIVE", "#TOTAL", "#PADS", "#LAST", "#BYTES", "#BUDGET", "CREATED", "ID"]);
+    let mut table = Table::new(&[
+        "NAME", "#LIVE", "#TOTAL", "#PADS", "#LAST", "#BYTES", "#BUDGET", "#LEFT", "FULL", "#READERS", "CREATED", "ID",
+    ]);
     for log in &list.items {
         table.row([
             log.name.clone(),
@@ -132,8 +139,25 @@ fn list(list: &List<Log>) -> String {
             log.last_index.to_string(),
             log.size.to_string(),
             format!("{:.2}%", log.budget_used),
+            log.commits_left.map_or_else(String::new, |left| left.to_string()),
+            log.full_at.map_or_else(String::new, |time| time.to_string()),
+            log.readers.to_string(),
             log.created.map_or_else(String::new, |time| time.to_string()),
             log.id.clone(),
+        ]);
+    }
+    table.render()
+}
+
+fn readers(list: &List<LogReader>) -> String {
+    let mut table = Table::new(&["NID", "#INDEX", "#LAST", "AT", "UUID"]);
+    for reader in &list.items {
+        table.row([
+            reader.nid.clone(),
+            reader.index.to_string(),
+            reader.last.to_string(),
+            reader.at.to_string(),
+            reader.uuid.clone(),
         ]);
     }
     table.render()

@@ -10,7 +10,7 @@ use crate::store_check::Checked;
 use async_trait::async_trait;
 use bytes::Bytes;
 use mgs_api::{
-    Barrier, Connections, Chain, Change, ChangeReach, ClientExport, ClientKind, Commit, Decision, EffectiveParam, FileSystem, IrState, List, LocksHeld, Log,
+    Barrier, Connections, LogReader, Chain, Change, ChangeReach, ClientExport, ClientKind, Commit, Decision, EffectiveParam, FileSystem, IrState, List, LocksHeld, Log,
     LogChange, MustRemount, Nodemap, NodemapIdKind, NodemapTest, Nodemaps, Param, ParamEvent, ParamInForce, ParamPolicy, Pool, Problem, ProblemKind, Registered,
     Registration, RegistrationRules, Reservation, Status, StoreInfo, Target, TargetKind, TargetState, Time,
 };
@@ -18,7 +18,6 @@ use mgs_core::engine::Engine;
 use mgs_core::export::Export;
 use mgs_core::model::command::{Done, pool};
 use mgs_core::model::effective::effective;
-use mgs_core::model::logs::LogEntry;
 use mgs_core::model::names::{TargetId, log_base};
 use mgs_core::model::view::Fs;
 use mgs_core::model::{self, Resource, params, recovery};
@@ -170,25 +169,6 @@ fn client_of(engine: &Engine, export: &Export) -> ClientExport {
     }
 }
 
-fn log_of(engine: &Engine, name: &str, entry: &LogEntry) -> Log {
-    let id = entry.id();
-    let total = entry.log.last_index();
-    let live = entry.log.count().saturating_sub(1);
-    let base = log_base(name);
-    Log {
-        name: name.to_owned(),
-        fs: (name.contains('-') && engine.view().fs.contains_key(base)).then(|| base.to_owned()),
-        id: format!("[{:#x}:{:#x}:{:#x}]", id.seq, id.oid, id.ogen),
-        records_live: live,
-        records_total: total,
-        records_pad: u32::try_from(entry.log.records().filter(llog::RecordRef::is_pad).count()).unwrap_or(0),
-        last_index: total,
-        size: entry.log.end(),
-        budget_used: Log::budget_used(total),
-        created: (entry.head.created != 0).then(|| time(entry.head.created)),
-    }
-}
-
 fn unknown_fs(engine: &Engine, name: &str) -> Problem {
     Problem::unknown_name("fs", name, engine.view().fs.keys())
 }
@@ -337,12 +317,17 @@ impl Mgs for Handle {
 
     async fn logs(&self, fs: Option<&str>) -> Result<List<Log>, Problem> {
         let only = fs.map(str::to_owned);
-        self.list(move |e, _| {
+        self.list(move |e, now| {
             check_filter(e, only.as_deref())?;
             let wanted = e.view().logs.iter().filter(|(n, _)| only.as_ref().is_none_or(|o| log_base(n) == o));
-            Ok(wanted.map(|(n, entry)| log_of(e, n, entry)).collect())
+            Ok(super::logs::list(e, now, wanted))
         })
         .await
+    }
+
+    async fn log_readers(&self, name: &str) -> Result<List<LogReader>, Problem> {
+        let name = name.to_owned();
+        self.list(move |e, _| super::logs::readers(e, &name)).await
     }
 
     async fn log_file(&self, name: &str) -> Result<LogFile, Problem> {

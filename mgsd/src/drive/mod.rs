@@ -8,6 +8,7 @@ mod follow;
 mod ledger;
 mod link;
 mod links;
+mod logs;
 mod nodemap;
 mod observe;
 mod params;

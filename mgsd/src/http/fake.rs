@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use mgs_api::{
-    Barrier, Connections, Binding, BindingMode, Chain, Change, ChangeReach, ClientExport, ClientKind, Commit, Decision, EffectiveParam, FileSystem, IrState, List, LocksHeld, Log, LogChange, LogFetched, LogReach, NodeReach, Nodemap, NodemapCaps, NodemapEntry, NodemapExport, NodemapFileset, NodemapIdKind, NodemapIds, NodemapRange, NodemapTest, Nodemaps, Param, ParamAssigned, ParamEvent, ParamInForce, ParamPolicy, ParamReader, ParamTold, Pool, Problem, ProblemKind, RecordAt, Registered, Registration, RegistrationPolicy, RegistrationRules, RegistrationState, Reservation, Status, StoreInfo, Target, TargetKind, TargetState, Time, Validation, Writeconf,
+    Barrier, Connections, LogReader, Binding, BindingMode, Chain, Change, ChangeReach, ClientExport, ClientKind, Commit, Decision, EffectiveParam, FileSystem, IrState, List, LocksHeld, Log, LogChange, LogFetched, LogReach, NodeReach, Nodemap, NodemapCaps, NodemapEntry, NodemapExport, NodemapFileset, NodemapIdKind, NodemapIds, NodemapRange, NodemapTest, Nodemaps, Param, ParamAssigned, ParamEvent, ParamInForce, ParamPolicy, ParamReader, ParamTold, Pool, Problem, ProblemKind, RecordAt, Registered, Registration, RegistrationPolicy, RegistrationRules, RegistrationState, Reservation, Status, StoreInfo, Target, TargetKind, TargetState, Time, Validation, Writeconf,
 };
 use tokio::sync::Notify;
 
@@ -89,6 +89,12 @@ impl Mgs for Fake {
         }
         let wanted = |log: &Log| fs.is_none() || log.fs.as_deref() == fs;
         Ok(all(logs().into_iter().filter(wanted).collect()))
+    }
+
+    async fn log_readers(&self, name: &str) -> Result<List<LogReader>, Problem> {
+        let log = pick("log", name, logs(), |log| &log.name)?;
+        let (nid, uuid) = ("10.77.0.4@tcp".to_owned(), "f6e30fc2-ff62-480a-b3c4-ecc8d80add6f".to_owned());
+        Ok(all(vec![LogReader { nid, uuid, index: 50, last: log.last_index, at: at(900) }]))
     }
 
     async fn log_file(&self, name: &str) -> Result<LogFile, Problem> {
@@ -546,32 +552,38 @@ fn clients() -> Vec<ClientExport> {
 }
 
 fn logs() -> Vec<Log> {
-    vec![
-        Log {
-            name: "params".to_owned(),
-            fs: None,
-            id: "[0xa:0x1:0x0]".to_owned(),
-            records_live: 0,
-            records_total: 0,
-            records_pad: 0,
-            last_index: 0,
-            size: 0,
-            budget_used: Log::budget_used(0),
-            created: None,
-        },
-        Log {
-            name: "testfs-client".to_owned(),
-            fs: Some("testfs".to_owned()),
-            id: "[0xa:0x3:0x0]".to_owned(),
-            records_live: 48,
-            records_total: 55,
-            records_pad: 1,
-            last_index: 55,
-            size: 17_184,
-            budget_used: Log::budget_used(55),
-            created: Some(at(100)),
-        },
-    ]
+    let empty = Log {
+        name: "params".to_owned(),
+        fs: None,
+        id: "[0xa:0x1:0x0]".to_owned(),
+        records_live: 0,
+        records_total: 0,
+        records_pad: 0,
+        last_index: 0,
+        size: 0,
+        budget_used: Log::budget_used(0),
+        commits_left: None,
+        full_at: None,
+        readers: 0,
+        created: None,
+    };
+    let (total, live) = (55, 48);
+    let used = Log {
+        name: "testfs-client".to_owned(),
+        fs: Some("testfs".to_owned()),
+        id: "[0xa:0x3:0x0]".to_owned(),
+        records_live: live,
+        records_total: total,
+        records_pad: 1,
+        last_index: total,
+        size: 17_184,
+        budget_used: Log::budget_used(total),
+        commits_left: Some(5_800),
+        full_at: Some(at(100_000_000)),
+        readers: 1,
+        created: Some(at(100)),
+    };
+    vec![empty, used]
 }
 
 fn decisions() -> Vec<Decision> {

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use mgs_api::{Change, List, Log, LogRecord, Problem, ProblemKind};
+use mgs_api::{Change, List, Log, LogReader, LogRecord, Problem, ProblemKind};
 use mgs_core::model::command::log::Command;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -69,6 +69,17 @@ pub(super) async fn records(
     }
     let file = mgs.log_file(&name).await?;
     Ok(Json(List { seq: file.seq, items: records::of(&name, &file.bytes, start, end)? }))
+}
+
+/// Connected nodes that have fetched a log.
+#[utoipa::path(get, path = "/v1/logs/{name}/readers", tag = "log", operation_id = "log_readers",
+    params(("name" = String, Path, description = "name of the log, such as testfs-client")),
+    responses(
+        (status = 200, description = "the nodes", body = List<LogReader>),
+        (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn readers(State(mgs): State<Shared>, Name(name): Name) -> Answer<List<LogReader>> {
+    Ok(Json(mgs.log_readers(&name).await?))
 }
 
 /// The bytes of a log; here only for the description.

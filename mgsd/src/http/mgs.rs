@@ -5,7 +5,7 @@ pub use mgs_core::model::command::{Command, Order};
 use async_trait::async_trait;
 use bytes::Bytes;
 use mgs_api::{
-    Barrier, Connections, Chain, Change, ChangeReach, ClientExport, Commit, Decision, EffectiveParam, FileSystem, List, Log, Nodemap, NodemapIdKind, NodemapTest, Nodemaps,
+    Barrier, Connections, LogReader, Chain, Change, ChangeReach, ClientExport, Commit, Decision, EffectiveParam, FileSystem, List, Log, Nodemap, NodemapIdKind, NodemapTest, Nodemaps,
     ParamEvent, ParamInForce, ParamPolicy, Pool, Problem,
     Registration, RegistrationRules, Reservation, Status, Target,
 };
@@ -43,6 +43,9 @@ pub trait Mgs: Send + Sync + 'static {
 
     /// All logs, or those of `fs`.
     async fn logs(&self, fs: Option<&str>) -> Result<List<Log>, Problem>;
+
+    /// Connected nodes that have fetched a log; noun of its problem: `log`.
+    async fn log_readers(&self, name: &str) -> Result<List<LogReader>, Problem>;
 
     /// The file of a log; noun of its problem: `log`. Never creates a log.
     async fn log_file(&self, name: &str) -> Result<LogFile, Problem>;

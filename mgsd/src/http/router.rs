@@ -72,6 +72,7 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(log::list))
         .routes(routes!(log::records))
         .routes(routes!(log::file))
+        .routes(routes!(log::readers))
         .routes(routes!(log::cancel))
         .routes(routes!(log::remove))
         .routes(routes!(log::compact))
