@@ -6,8 +6,8 @@ use mgs_core::model::view::View;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
-use store_backends::sqlite::{self, Offline};
-use store_backends::{Snapshot, StoreError};
+use store_backends::sqlite::{self, Backup, Offline};
+use store_backends::{Place, Snapshot, StoreError};
 
 /// Why there is no backup, or no restore.
 #[derive(Debug, thiserror::Error)]
@@ -25,12 +25,21 @@ fn view(snapshot: &Snapshot) -> Result<View, BackupError> {
         .map_err(|e| BackupError::Content(e.to_string()))
 }
 
-/// Copies the store of `data`, in use or not, to `file`; what to say of it.
+/// Copies a store, in use or not, to `file`; what to say of it.
 ///
 /// # Errors
 /// Nothing was made, or what was made did not pass its check.
-pub fn backup(data: &Path, file: &Path) -> Result<Vec<String>, BackupError> {
-    let made = sqlite::backup(data, file)?;
+pub fn backup(place: &Place, file: &Path) -> Result<Vec<String>, BackupError> {
+    let made = match place {
+        Place::Sqlite(dir) => sqlite::backup(dir, file)?,
+        place => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.map_err(|e| BackupError::Content(format!("no runtime: {e}")))?;
+            let snapshot = runtime.block_on(async { place.open().await?.snapshot().await })?;
+            let bytes = sqlite::write(&snapshot, file)?;
+            Backup { snapshot, bytes }
+        }
+    };
     let view = view(&made.snapshot)?;
     if let Some(finding) = lint::view(&view).into_iter().next() {
         return Err(BackupError::Content(format!("{}: {finding}", file.display())));
@@ -45,11 +54,17 @@ pub fn backup(data: &Path, file: &Path) -> Result<Vec<String>, BackupError> {
     )])
 }
 
-/// Puts the backup `from` in the place of the store of `data`; what to say of it, who must be remounted included.
+/// Puts the backup `from` in the place of an embedded store; what to say of it, who must be remounted included.
 ///
 /// # Errors
 /// Nothing was changed.
-pub fn restore(data: &Path, from: &Path, gap: u32) -> Result<Vec<String>, BackupError> {
+pub fn restore(place: &Place, from: &Path, gap: u32) -> Result<Vec<String>, BackupError> {
+    let Place::Sqlite(data) = place else {
+        return Err(BackupError::Content(format!(
+            "{place}: only an embedded store is replaced in place; restore to sqlite:DIR, then copy that to a new prefix: \
+             mgsctl store copy --from sqlite:DIR --to etcd:…"
+        )));
+    };
     let backup = sqlite::read(from)?;
     view(&backup)?;
     let place = Offline::take(data)?;

@@ -7,6 +7,7 @@ use mgsd::config::{Arguments, Command, Config};
 use mgsd::{backup, daemon};
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
+use store_backends::Place;
 use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
@@ -20,8 +21,8 @@ fn main() -> ExitCode {
     };
     let outcome = match arguments.command {
         Some(Command::Check) => check(&config),
-        Some(Command::Backup { file }) => told(backup::backup(&config.data, &file)),
-        Some(Command::Restore { from, gap }) => told(backup::restore(&config.data, &from, gap)),
+        Some(Command::Backup { file }) => told(backup::backup(&config.store, &file)),
+        Some(Command::Restore { from, gap }) => told(backup::restore(&config.store, &from, gap)),
         None => run(config),
     };
     match outcome {
@@ -41,15 +42,22 @@ fn told(lines: Result<Vec<String>, backup::BackupError>) -> Result<ExitCode, Box
 }
 
 fn check(config: &Config) -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let findings = daemon::check(&config.data)?;
+    let findings = daemon::check(&config.store)?;
     for finding in &findings {
         println!("{finding}");
     }
     if findings.is_empty() {
-        println!("{}: no damage found", config.data.display());
+        println!("{}: no damage found", place(config));
         return Ok(ExitCode::SUCCESS);
     }
-    Err(format!("{}: {} findings; restore a backup", config.data.display(), findings.len()).into())
+    Err(format!("{}: {} findings; restore a backup", place(config), findings.len()).into())
+}
+
+fn place(config: &Config) -> String {
+    match &config.store {
+        Place::Sqlite(dir) => dir.display().to_string(),
+        place => place.to_string(),
+    }
 }
 
 fn run(config: Config) -> Result<ExitCode, Box<dyn std::error::Error>> {

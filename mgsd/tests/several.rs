@@ -49,6 +49,12 @@ async fn node(last: u8, daemon: &Daemon) -> PeerHost {
     PeerHost::start(config).await.unwrap()
 }
 
+/// Runs `mgsd` with these words; what it printed, on both streams.
+async fn mgsd(words: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_mgsd")).args(words).output().await.unwrap();
+    String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+}
+
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
@@ -94,6 +100,22 @@ async fn what_registers_through_one_is_announced_by_the_other() {
     other.unwrap();
     sees(&client_a, &[0, 1, 2]).await;
     sees(&client_b, &[0, 1, 2]).await;
+
+    // Copied and checked while both work.
+    let file = dir.path().join("copy.db");
+    let file = file.to_str().unwrap();
+    let data = dir.path().join("data");
+    let at = ["--store", &store, "--data", data.to_str().unwrap()];
+    let said = mgsd(&[&["backup", file], &at[..]].concat()).await;
+    assert!(said.contains("epoch 1") && said.contains("checked"), "{said}");
+    let copy = store_backends::sqlite::read(Path::new(file)).unwrap();
+    assert!(copy.entries.iter().any(|e| e.key == "fs/testfs/target/OST0002"));
+    assert!(mgsd(&[&["backup", file], &at[..]].concat()).await.contains("never overwritten"));
+    assert!(mgsd(&[&["check"], &at[..]].concat()).await.contains("no damage found"));
+    assert!(mgsd(&[&["restore", "--from", file], &at[..]].concat()).await.contains("mgsctl store copy"));
+    let place = dir.path().join("restored");
+    let said = mgsd(&["restore", "--from", file, "--data", place.to_str().unwrap()]).await;
+    assert!(said.contains("as epoch 2"), "{said}");
 
     // One dies; the other goes on, and has everything that was acknowledged.
     a.child.kill().await.unwrap();

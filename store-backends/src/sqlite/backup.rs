@@ -66,6 +66,44 @@ pub fn backup(dir: &Path, to: &Path) -> Result<Backup, StoreError> {
     Ok(Backup { snapshot, bytes })
 }
 
+/// Writes the copy of a store that is elsewhere to the new file `to`, and reads it back; its size. As [`backup`].
+///
+/// # Errors
+/// [`StoreError::Io`]: `to` exists already, or cannot be written. [`StoreError::BadSnapshot`].
+pub fn write(snapshot: &Snapshot, to: &Path) -> Result<u64, StoreError> {
+    const DOING: &str = "write the backup";
+    snapshot.validate()?;
+    if open::size_of(to)?.is_some() {
+        let detail = "it exists already, and a backup is never overwritten".to_owned();
+        return Err(StoreError::Io { path: to.to_owned(), doing: DOING, detail });
+    }
+    let part = beside(to, ".part");
+    fresh(parent(to), &part, snapshot)?;
+    let bytes = std::fs::metadata(&part).map_err(io_failed(&part, DOING))?.len();
+    std::fs::rename(&part, to).map_err(io_failed(to, DOING))?;
+    sync_dir(parent(to))?;
+    Ok(bytes)
+}
+
+/// A new database `path` in `dir` with this content, closed, read back and found equal.
+fn fresh(dir: &Path, path: &Path, snapshot: &Snapshot) -> Result<(), StoreError> {
+    for suffix in ["", "-wal", "-shm"] {
+        remove(&beside(path, suffix))?;
+    }
+    open::create(dir, path)?;
+    let mut db = Db { conn: open::open_read_write(path)?, path: path.to_owned() };
+    db.restore(snapshot).map_err(|e| match e {
+        WriteFailure::Before(e) | WriteFailure::AtCommit(e) => e,
+    })?;
+    db.checkpoint()?;
+    db.conn.close().map_err(|(_, e)| failed(path, "close the new store")(e))?;
+    if read(path)? == *snapshot {
+        return Ok(());
+    }
+    let detail = "what was written is not what is read".to_owned();
+    Err(StoreError::Damaged { path: path.to_owned(), detail })
+}
+
 /// Everything in the database file `path`, which nobody may have open, wholly checked. Reads only.
 ///
 /// # Errors
@@ -121,20 +159,7 @@ impl Offline {
         snapshot.validate()?;
         let path = self.dir.join(DB_FILE);
         let new = beside(&path, ".restored");
-        for suffix in ["", "-wal", "-shm"] {
-            remove(&beside(&new, suffix))?;
-        }
-        open::create(&self.dir, &new)?;
-        let mut db = Db { conn: open::open_read_write(&new)?, path: new.clone() };
-        db.restore(snapshot).map_err(|e| match e {
-            WriteFailure::Before(e) | WriteFailure::AtCommit(e) => e,
-        })?;
-        db.checkpoint()?;
-        db.conn.close().map_err(|(_, e)| failed(&new, "close the restored store")(e))?;
-        if read(&new)? != *snapshot {
-            let detail = "what was written is not what is read".to_owned();
-            return Err(StoreError::Damaged { path: new, detail });
-        }
+        fresh(&self.dir, &new, snapshot)?;
         let old = beside(&path, &format!(".{aside}"));
         let replaced = open::size_of(&path)?.is_some();
         if replaced {

@@ -31,7 +31,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-pub use self::backup::{Backup, Offline, backup, read};
+pub use self::backup::{Backup, Offline, backup, read, write};
 pub use self::check::{Finding, MAX_FINDINGS};
 use self::db::{Db, WriteFailure};
 use self::failure::{closed, describe};

@@ -8,8 +8,20 @@ use crate::time::Now;
 use std::collections::{BTreeMap, BTreeSet};
 use wire::Nid;
 
-/// What was seen and is not yet stored: logs by node and the UUID of its MGC.
-pub(super) type Seen = BTreeMap<(Nid, String), BTreeSet<String>>;
+/// What was seen and is not yet stored.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Logs by node and the UUID of its MGC.
+    ahead: BTreeMap<(Nid, String), BTreeSet<String>>,
+    /// Nodes that have unmounted everything, but for what the MGC named has.
+    gone: BTreeMap<Nid, Option<String>>,
+}
+
+impl Seen {
+    fn is_gone(&self, nid: Nid, mgc: &str) -> bool {
+        self.gone.get(&nid).is_some_and(|but| but.as_deref() != Some(mgc))
+    }
+}
 
 /// What is to be written down of a node.
 #[derive(Debug)]
@@ -33,8 +45,9 @@ impl Engine {
     /// Nodes that have to be remounted: they executed records which a restore took away. With the logs.
     pub fn must_remount(&self) -> BTreeMap<Nid, BTreeSet<String>> {
         let mut nodes: BTreeMap<Nid, BTreeSet<String>> = BTreeMap::new();
-        let stored = self.view.ahead.iter().map(|((_, nid), ahead)| (*nid, &ahead.logs));
-        let seen = self.ahead.iter().map(|((nid, _), logs)| (*nid, logs));
+        let stored = self.view.ahead.iter().filter(|((_, nid), a)| !self.ahead.is_gone(*nid, &a.mgc));
+        let stored = stored.map(|((_, nid), ahead)| (*nid, &ahead.logs));
+        let seen = self.ahead.ahead.iter().map(|((nid, _), logs)| (*nid, logs));
         for (nid, logs) in stored.chain(seen) {
             nodes.entry(nid).or_default().extend(logs.iter().cloned());
         }
@@ -45,11 +58,12 @@ impl Engine {
     pub(crate) fn is_ahead(&mut self, export: u64, log: &str, now: Now) {
         let Some(export) = self.exports.get(export) else { return };
         let (nid, mgc) = (export.address.peer, export.uuid.clone());
-        if self.view.is_ahead(nid, &mgc, log) {
+        if self.view.is_ahead(nid, &mgc, log) && !self.ahead.is_gone(nid, &mgc) {
             return;
         }
-        let logs = self.ahead.entry((nid, mgc.clone())).or_default();
+        let logs = self.ahead.ahead.entry((nid, mgc.clone())).or_default();
         if logs.len() < MOST && logs.insert(log.to_owned()) {
+            self.ahead.gone.remove(&nid);
             self.event(Event::MustRemount { nid, log: log.to_owned() });
             self.queue_note(Note::Ahead { nid, mgc, log: log.to_owned() }, now);
         }
@@ -58,7 +72,11 @@ impl Engine {
     /// What is stored need not be remembered.
     pub(super) fn stored_ahead(&mut self) {
         let view = &self.view;
-        self.ahead.retain(|(nid, mgc), logs| {
+        let left = |nid: Nid, but: Option<&str>| {
+            view.ahead.iter().any(|((_, n), a)| *n == nid && Some(a.mgc.as_str()) != but)
+        };
+        self.ahead.gone.retain(|nid, but| left(*nid, but.as_deref()));
+        self.ahead.ahead.retain(|(nid, mgc), logs| {
             logs.retain(|log| !view.is_ahead(*nid, mgc, log));
             !logs.is_empty()
         });
@@ -75,10 +93,13 @@ impl Engine {
     }
 
     fn remounted(&mut self, nid: Nid, but: Option<&str>, now: Now) {
-        let seen = self.ahead.len();
-        self.ahead.retain(|(n, mgc), _| *n != nid || Some(mgc.as_str()) == but);
+        let seen = self.ahead.ahead.len();
+        self.ahead.ahead.retain(|(n, mgc), _| *n != nid || Some(mgc.as_str()) == but);
         let stored = self.view.ahead.iter().any(|((_, n), a)| *n == nid && Some(a.mgc.as_str()) != but);
-        if stored || self.ahead.len() != seen {
+        if stored {
+            self.ahead.gone.insert(nid, but.map(str::to_owned));
+        }
+        if stored || self.ahead.ahead.len() != seen {
             self.queue_note(Note::Remounted { nid, but: but.map(str::to_owned) }, now);
         }
     }

@@ -120,7 +120,7 @@ impl Engine {
             bulks: bulk::Bulks::default(),
             barriers: barrier::Barriers::default(),
             nodemaps: None,
-            ahead: ahead::Seen::new(),
+            ahead: ahead::Seen::default(),
             timers: BTreeMap::new(),
             timer_count: 0,
             out: VecDeque::new(),
