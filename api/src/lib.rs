@@ -20,6 +20,7 @@ mod client_export;
 mod commit;
 mod decision;
 mod fs;
+mod import;
 mod list;
 mod log;
 mod nodemap;
@@ -40,6 +41,7 @@ pub use client_export::{ClientExport, ClientKind, CloseConnections, Connections,
 pub use commit::{Chain, Commit};
 pub use decision::Decision;
 pub use fs::{FileSystem, IrState, NewName, RecoverySwitch};
+pub use import::{IMPORT_MAX, Mgt};
 pub use list::List;
 pub use log::{LOG_INDEX_BUDGET, Log, LogReader, LogRecord, Marker};
 pub use nodemap::{

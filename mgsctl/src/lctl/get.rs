@@ -180,6 +180,7 @@ async fn tree(front: &Front<'_>) -> Done<Vec<Param>> {
         let logs = front.api.logs(None).await?.items;
         Ok::<_, mgs_api::Error>((status, file_systems, targets, clients, logs))
     };
+    let maps = nodemaps(front).await?;
     let (status, file_systems, targets, clients, logs) =
         read.await.map_err(|error| End::Errno(front.errno(&error)))?;
     let mgs = status.name.as_str();
@@ -209,8 +210,29 @@ async fn tree(front: &Front<'_>) -> Done<Vec<Param>> {
         add(&["live", &fs.name], live::file_system(fs, &own));
     }
     add(&["srpc_rules"], String::new());
+    for (path, value) in maps {
+        tree.push(Param { path, value: Ok(value) });
+    }
     tree.sort_by_key(|param| param.path.get(2).is_some_and(|p| ["filesystems", "srpc_rules"].contains(&p.as_str())));
     Ok(tree)
+}
+
+/// `nodemap.*`.
+async fn nodemaps(front: &Front<'_>) -> Done<Vec<(Vec<String>, String)>> {
+    let read = async {
+        let all = front.api.nodemaps().await?;
+        let mut out = vec![(vec!["nodemap".to_owned(), "active".to_owned()], u8::from(all.active).to_string())];
+        for entry in &all.items {
+            let map = front.api.nodemap(&entry.name).await?;
+            for (name, value) in crate::nodemap::properties::all(&map) {
+                // A list comes with the line break in front that is printed behind the name.
+                let value = value.strip_prefix('\n').unwrap_or(&value).to_owned();
+                out.push((vec!["nodemap".to_owned(), entry.name.clone(), name.to_owned()], value));
+            }
+        }
+        Ok::<_, mgs_api::Error>(out)
+    };
+    read.await.map_err(|error| End::Errno(front.errno(&error)))
 }
 
 fn names(file_systems: &[FileSystem]) -> String {

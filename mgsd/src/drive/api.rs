@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use mgs_api::{
     Barrier, Connections, LogReader, Chain, Change, ChangeReach, ClientExport, ClientKind, Commit, Decision, EffectiveParam, FileSystem, IrState, List, LocksHeld, Log,
-    LogChange, MustRemount, Nodemap, NodemapIdKind, NodemapTest, Nodemaps, Param, ParamEvent, ParamInForce, ParamPolicy, Pool, Problem, ProblemKind, Registered,
+    LogChange, Mgt, MustRemount, Nodemap, NodemapIdKind, NodemapTest, Nodemaps, Param, ParamEvent, ParamInForce, ParamPolicy, Pool, Problem, ProblemKind, Registered,
     Registration, RegistrationRules, Reservation, Status, StoreInfo, Target, TargetKind, TargetState, Time,
 };
 use mgs_core::engine::Engine;
@@ -419,6 +419,10 @@ impl Mgs for Handle {
             Ok(nodemap::security_rules(e, only.as_deref()))
         })
         .await
+    }
+
+    async fn export(&self) -> Result<Mgt, Problem> {
+        self.answer(|e, _| Ok(super::mgt::export(e))).await
     }
 
     async fn nodemaps(&self) -> Result<Nodemaps, Problem> {

@@ -9,6 +9,7 @@ mod ledger;
 mod link;
 mod links;
 mod logs;
+mod mgt;
 mod nodemap;
 mod observe;
 mod params;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use mgs_api::{
-    Barrier, Connections, LogReader, Binding, BindingMode, Chain, Change, ChangeReach, ClientExport, ClientKind, Commit, Decision, EffectiveParam, FileSystem, IrState, List, LocksHeld, Log, LogChange, LogFetched, LogReach, NodeReach, Nodemap, NodemapCaps, NodemapEntry, NodemapExport, NodemapFileset, NodemapIdKind, NodemapIds, NodemapRange, NodemapTest, Nodemaps, Param, ParamAssigned, ParamEvent, ParamInForce, ParamPolicy, ParamReader, ParamTold, Pool, Problem, ProblemKind, RecordAt, Registered, Registration, RegistrationPolicy, RegistrationRules, RegistrationState, Reservation, Status, StoreInfo, Target, TargetKind, TargetState, Time, Validation, Writeconf,
+    Barrier, Connections, LogReader, Binding, BindingMode, Chain, Change, ChangeReach, ClientExport, ClientKind, Commit, Decision, EffectiveParam, FileSystem, IrState, List, LocksHeld, Log, LogChange, LogFetched, LogReach, NodeReach, Mgt, Nodemap, NodemapCaps, NodemapEntry, NodemapExport, NodemapFileset, NodemapIdKind, NodemapIds, NodemapRange, NodemapTest, Nodemaps, Param, ParamAssigned, ParamEvent, ParamInForce, ParamPolicy, ParamReader, ParamTold, Pool, Problem, ProblemKind, RecordAt, Registered, Registration, RegistrationPolicy, RegistrationRules, RegistrationState, Reservation, Status, StoreInfo, Target, TargetKind, TargetState, Time, Validation, Writeconf,
 };
 use tokio::sync::Notify;
 
@@ -259,6 +259,10 @@ impl Mgs for Fake {
             rule("testfs", Some("cli2mdt"), "krb5p", 5),
             rule("testfs", None, "null", 2),
         ]))
+    }
+
+    async fn export(&self) -> Result<Mgt, Problem> {
+        Ok(Mgt { from: "mgsd".to_owned(), seq: SEQ, ..Mgt::default() })
     }
 
     async fn nodemaps(&self) -> Result<Nodemaps, Problem> {

@@ -5,7 +5,7 @@ pub use mgs_core::model::command::{Command, Order};
 use async_trait::async_trait;
 use bytes::Bytes;
 use mgs_api::{
-    Barrier, Connections, LogReader, Chain, Change, ChangeReach, ClientExport, Commit, Decision, EffectiveParam, FileSystem, List, Log, Nodemap, NodemapIdKind, NodemapTest, Nodemaps,
+    Barrier, Connections, LogReader, Chain, Change, ChangeReach, ClientExport, Commit, Decision, EffectiveParam, FileSystem, List, Log, Mgt, Nodemap, NodemapIdKind, NodemapTest, Nodemaps,
     ParamEvent, ParamInForce, ParamPolicy, Pool, Problem,
     Registration, RegistrationRules, Reservation, Status, Target,
 };
@@ -82,6 +82,9 @@ pub trait Mgs: Send + Sync + 'static {
 
     /// Security rules in force, or those of `fs`, in the order in which nodes look for them.
     async fn security_rules(&self, fs: Option<&str>) -> Result<List<mgs_api::SecurityRule>, Problem>;
+
+    /// What a kernel MGS needs on its disk to go on.
+    async fn export(&self) -> Result<Mgt, Problem>;
 
     /// All nodemaps in short.
     async fn nodemaps(&self) -> Result<Nodemaps, Problem>;

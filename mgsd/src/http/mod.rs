@@ -13,6 +13,7 @@ mod barrier;
 mod client;
 mod fork;
 mod fs;
+mod import;
 mod log;
 mod mgs;
 pub(crate) mod nodemap;
@@ -32,6 +33,7 @@ mod why;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use import::digits;
 pub use mgs::{Command, LogFile, Mgs, Order};
 pub use openapi::document;
 pub use router::router;

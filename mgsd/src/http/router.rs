@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 
 use super::answer::{Refusal, Shared};
 use super::{
-    Mgs, audit, barrier, client, fork, fs, log, nodemap, openapi, param, pool, registration, reservation, sptlrpc, status, target, why,
+    Mgs, audit, barrier, client, fork, fs, import, log, nodemap, openapi, param, pool, registration, reservation, sptlrpc, status, target, why,
 };
 
 /// Largest body of a request, bytes.
@@ -86,6 +86,11 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(pool::destroy))
         .routes(routes!(pool::add, pool::remove))
         .routes(routes!(sptlrpc::list, sptlrpc::set))
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(import::export, import::import))
+                .layer(DefaultBodyLimit::max(mgs_api::IMPORT_MAX)),
+        )
         .routes(routes!(nodemap::list, nodemap::edit))
         .routes(routes!(nodemap::show))
         .routes(routes!(nodemap::test))
