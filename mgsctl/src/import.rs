@@ -32,11 +32,13 @@ struct Item {
     notes: Vec<String>,
 }
 
+#[allow(clippy::too_many_arguments)] // what was typed
 /// Looks at each assignment of the file, and with `apply` makes those that nothing speaks against.
 pub(crate) async fn run(
     api: &Client,
     out: &Output,
     file: Option<&Path>,
+    fs: Option<&str>,
     apply: bool,
     force: bool,
     wait: bool,
@@ -44,7 +46,7 @@ pub(crate) async fn run(
     let text = param::read_input(file)?.1;
     let mut items: Vec<Item> = Vec::new();
     let mut seen = std::collections::BTreeSet::new();
-    for (line, found) in tunables::import(&text) {
+    for (line, found) in tunables::import(&text, fs) {
         let assignment = match found {
             Ok(assignment) => assignment,
             Err(why) => {

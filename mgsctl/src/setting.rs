@@ -73,6 +73,9 @@ pub(crate) enum Command {
     Import {
         /// The file; stdin unless given
         file: Option<std::path::PathBuf>,
+        /// The file system of records that name none; by default the one that all others name
+        #[arg(long, value_name = "NAME")]
+        fs: Option<String>,
         /// Make the assignments; those that are refused are left out
         #[arg(long)]
         apply: bool,
@@ -147,8 +150,8 @@ impl Command {
             Command::Policy { validation: None, .. } => {
                 return out.document(&api.param_policy().await?, readback::policy);
             }
-            Command::Import { file, apply, force, wait } => {
-                return import::run(api, out, file.as_deref(), apply, force, wait).await;
+            Command::Import { file, fs, apply, force, wait } => {
+                return import::run(api, out, file.as_deref(), fs.as_deref(), apply, force, wait).await;
             }
             Command::Policy { validation: Some(to), how } => {
                 api.set_param_policy(&to.into(), how.dry_run).await?

@@ -1,5 +1,7 @@
 //! Assignments from what Lustre's own tools print: `lctl llog_print`, files of `set_param -F`, `lctl get_param`.
 
+use std::collections::BTreeSet;
+
 use crate::assignment::{Assignment, Syntax, shown};
 use crate::device::Device;
 use crate::prefix::prefix;
@@ -10,6 +12,9 @@ pub enum BadImport {
     /// A record of a parameter without the fields that make one.
     #[error("{0:?} has no device or no parameter: a record is - {{ index: N, event: conf_param, device: D, parameter: NAME=VALUE }}")]
     Fields(String),
+    /// It does not say for which file system.
+    #[error("{0:?} names no file system, and the file has none or several")]
+    FileSystem(String),
     /// None of the forms.
     #[error("{0:?} is neither a record of 'lctl llog_print' nor NAME=VALUE")]
     Form(String),
@@ -18,20 +23,50 @@ pub enum BadImport {
     Encoding,
 }
 
-/// Reads a file, with line numbers from 1. Records that are no parameters, comments and blank lines are left out. Values
-/// that `get_param` prints over several lines are reported, not guessed.
-pub fn import(text: &[u8]) -> Vec<(usize, Result<Assignment, BadImport>)> {
-    let lines = text.split(|b| *b == b'\n').enumerate();
-    lines.filter_map(|(at, line)| import_line(line).transpose().map(|found| (at + 1, found))).collect()
+/// Reads a file, with line numbers from 1. Records that are no parameters or not in force, comments and blank lines are
+/// left out. Values that `get_param` prints over several lines are reported, not guessed. `fs` is the file system of
+/// records that name none (`sys.timeout`); by default the one that all others name.
+pub fn import(text: &[u8], fs: Option<&str>) -> Vec<(usize, Result<Assignment, BadImport>)> {
+    let lines = || text.split(|b| *b == b'\n').enumerate();
+    let named: BTreeSet<String> = lines().filter_map(|(_, line)| fs_of(std::str::from_utf8(line).ok()?)).collect();
+    let only = named.iter().next().filter(|_| named.len() == 1).map(String::as_str);
+    let mut skipped = false;
+    let mut out = Vec::new();
+    for (at, line) in lines() {
+        if let Some(flags) = marker(line) {
+            skipped = flags & (START | SKIP) == (START | SKIP);
+        } else if !skipped {
+            out.extend(import_line(line, fs.or(only)).transpose().map(|found| (at + 1, found)));
+        }
+    }
+    out
 }
 
-fn import_line(line: &[u8]) -> Result<Option<Assignment>, BadImport> {
+const START: u32 = 1;
+const SKIP: u32 = 4;
+
+/// Flags, where the line is a marker.
+fn marker(line: &[u8]) -> Option<u32> {
+    let (_, rest) = std::str::from_utf8(line).ok()?.split_once("event: marker, flags: 0x")?;
+    u32::from_str_radix(rest.split(',').next()?, 16).ok()
+}
+
+fn fs_of(line: &str) -> Option<String> {
+    let (_, rest) = line.strip_prefix("- {")?.split_once("device: ")?;
+    let (_, class) = rest.split_once("parameter: ")?;
+    if line.contains("event: set_param") {
+        return None;
+    }
+    Device::parse(&owner(rest.split(',').next()?, class.split('.').next()?)?).ok()?.fs().map(str::to_owned)
+}
+
+fn import_line(line: &[u8], fs: Option<&str>) -> Result<Option<Assignment>, BadImport> {
     let line = std::str::from_utf8(line).map_err(|_| BadImport::Encoding)?.trim();
     if line.is_empty() || line.starts_with('#') || line == "---" {
         return Ok(None);
     }
     if let Some(record) = line.strip_prefix("- {").and_then(|rest| rest.trim().strip_suffix('}')) {
-        return of_record(line, record);
+        return of_record(line, record, fs);
     }
     match line.split_once('=') {
         Some((name, _)) if !name.is_empty() && !name.contains(char::is_whitespace) => {
@@ -41,7 +76,7 @@ fn import_line(line: &[u8]) -> Result<Option<Assignment>, BadImport> {
     }
 }
 
-fn of_record(line: &str, record: &str) -> Result<Option<Assignment>, BadImport> {
+fn of_record(line: &str, record: &str, fs: Option<&str>) -> Result<Option<Assignment>, BadImport> {
     let field = |name: &str| {
         let at = record.find(&format!("{name}: "))?;
         let rest = record.get(at + name.len() + 2..)?;
@@ -50,7 +85,7 @@ fn of_record(line: &str, record: &str) -> Result<Option<Assignment>, BadImport> 
         rest.get(..end).map(str::trim)
     };
     let syntax = match field("event") {
-        Some("conf_param") => Syntax::ConfParam,
+        Some("conf_param" | "set_timeout" | "set_ldlm_timeout") => Syntax::ConfParam,
         Some("set_param") => Syntax::SetParamP,
         _ => return Ok(None),
     };
@@ -63,6 +98,10 @@ fn of_record(line: &str, record: &str) -> Result<Option<Assignment>, BadImport> 
     };
     if syntax == Syntax::SetParamP {
         return Ok(Some(Assignment::new(syntax, text)));
+    }
+    if text.starts_with("sys.") {
+        let fs = fs.ok_or_else(|| BadImport::FileSystem(shown(line)))?;
+        return Ok(Some(Assignment::new(syntax, format!("{fs}.{text}"))));
     }
     let (name, class) = (text.split('=').next().unwrap_or(&text), text.split('.').next().unwrap_or_default());
     let device = field("device").filter(|d| !d.is_empty() && *d != name).unwrap_or_default();
@@ -101,6 +140,30 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
+    /// What a kernel MGS printed at the end of its session, sections that are dead among it.
+    #[test]
+    fn a_recorded_print() {
+        let text =
+            include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/tunables/llog_print.txt"));
+        let found: BTreeSet<String> = import(text, None).into_iter().map(|(_, a)| a.unwrap().text).collect();
+        assert_eq!(
+            found.iter().map(String::as_str).collect::<Vec<_>>(),
+            [
+                "osc.*.max_dirty_mb=32",
+                "osc.testfs-OST0000-osc-*.max_rpcs_in_flight=8",
+                "osc.testfs-OST0000-osc-*.max_rpcs_in_flight=8000000",
+                "testfs-MDT0000.mdt.identity_upcall=NONE",
+                "testfs-OST0001.osc.active=1",
+                "testfs-OST0001.ost.brw_size=8",
+                "testfs-OST0042.osc.max_dirty_mb=1",
+                "testfs.sys.timeout=100",
+            ]
+        );
+        let none = b"- { index: 1, event: set_timeout, num: 0x64, parameter: sys.timeout=100 }";
+        assert!(matches!(import(none, None).as_slice(), [(1, Err(BadImport::FileSystem(_)))]));
+        assert_eq!(import(none, Some("fs"))[0].1.as_ref().unwrap().text, "fs.sys.timeout=100");
+    }
+
     #[test]
     fn what_lctl_prints() {
         let text = b"#comment\n\
@@ -114,7 +177,7 @@ mod tests {
             timeout=100\n\
             - { index: 20, event: conf_param, parameter: osc.x=1 }\n\
             a line of a longer value\n";
-        let found: Vec<String> = import(text)
+        let found: Vec<String> = import(text, None)
             .into_iter()
             .map(|(line, found)| match found {
                 Ok(a) => format!("{line} {} {}", a.syntax, a.text),

@@ -1,0 +1,181 @@
+//! Parameters through the API of a daemon with nodes that run: judged, read back, followed to the nodes, kept by a
+//! restart.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use lustre_peer::host::{HostConfig, PeerHost};
+use mgs_api::{
+    Client, Error, NodemapEdit, NodemapEdits, ParamAssignment, ParamPolicy, ParamSyntax, Validation, Writeconf,
+};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::Stdio;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+const GOOD: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/tunables/examples-good.txt"));
+const BAD: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/tunables/examples-bad.txt"));
+
+/// Good, and kept by no log of ours yet.
+const NOT_YET: [&str; 3] = [
+    "testfs.srpc.flavor.default=skpi",
+    "testfs.srpc.flavor.tcp.cli2mdt=krb5p",
+    "obdfilter.testfs-OST0000.failover.node=10.0.0.2@tcp",
+];
+
+/// Below the ports that the system gives to connections: nobody takes it while the daemon is down.
+fn free_port() -> u16 {
+    let start = 10_000 + u16::try_from(std::process::id() % 9_000).unwrap();
+    (start..start + 100).find(|p| TcpListener::bind(("127.0.0.1", *p)).is_ok()).unwrap()
+}
+
+async fn start(data: &Path, port: u16) -> (Child, Client) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_mgsd"))
+        .kill_on_drop(true)
+        .env("RUST_LOG", "error")
+        .arg("--data")
+        .arg(data)
+        .args(["--nid", "127.0.0.1@tcp", "--port", &port.to_string()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let first = lines.next_line().await.unwrap().expect("mgsd ended at its start");
+    assert!(first.contains("serves MGS"), "{first}");
+    tokio::spawn(async move { while lines.next_line().await.is_ok_and(|l| l.is_some()) {} });
+    (child, Client::connect(&format!("unix:{}", data.join("api.sock").display())).await.unwrap())
+}
+
+async fn node(nid: &str, port: u16) -> PeerHost {
+    let mgs = SocketAddr::from(([127, 0, 0, 1], port));
+    let config = HostConfig::new(nid.parse().unwrap(), vec!["127.0.0.1@tcp".parse().unwrap()]);
+    PeerHost::start(config.with_mgs_addr(mgs)).await.unwrap()
+}
+
+fn lines(list: &'static str) -> Vec<(ParamSyntax, &'static str, &'static str)> {
+    let columns = list.lines().filter(|l| !l.starts_with('#')).map(|l| l.split('\t').collect::<Vec<_>>());
+    columns
+        .filter_map(|c| match c[0] {
+            "conf_param" => Some((ParamSyntax::ConfParam, c[1], c[2])),
+            "set_param-P" => Some((ParamSyntax::SetParam, c[1], c[2])),
+            _ => None,
+        })
+        .collect()
+}
+
+fn assign(text: &str, syntax: Option<ParamSyntax>) -> ParamAssignment {
+    ParamAssignment { assignment: text.to_owned(), syntax, force: false, wait: false }
+}
+
+/// Twenty settings of different classes: target, name, assignment.
+const TWENTY: [(&str, &str, &str); 20] = [
+    ("testfs", "sys.timeout", "testfs.sys.timeout=77"),
+    ("testfs", "sys.at_max", "testfs.sys.at_max=300"),
+    ("testfs", "sys.jobid_var", "testfs.sys.jobid_var=procname_uid"),
+    ("testfs", "llite.max_read_ahead_mb", "testfs.llite.max_read_ahead_mb=32"),
+    ("testfs", "llite.fast_read", "testfs.llite.fast_read=0"),
+    ("testfs", "quota.ost", "testfs.quota.ost=ug"),
+    ("testfs", "quota.mdt", "testfs.quota.mdt=u"),
+    ("testfs", "mdt.identity_upcall", "testfs.mdt.identity_upcall=NONE"),
+    ("testfs-MDT0000", "mdt.identity_expire", "testfs-MDT0000.mdt.identity_expire=600"),
+    ("testfs-MDT0000", "mdd.atime_diff", "testfs-MDT0000.mdd.atime_diff=30"),
+    ("testfs-MDT0000", "mdc.max_rpcs_in_flight", "testfs-MDT0000.mdc.max_rpcs_in_flight=9"),
+    ("testfs-MDT0000", "lov.stripesize", "testfs-MDT0000.lov.stripesize=2M"),
+    ("testfs-OST0000", "osc.max_dirty_mb", "testfs-OST0000.osc.max_dirty_mb=64"),
+    ("testfs-OST0000", "osc.checksum_type", "testfs-OST0000.osc.checksum_type=crc32c"),
+    ("testfs-OST0001", "osc.active", "testfs-OST0001.osc.active=0"),
+    ("testfs-OST0000", "ost.brw_size", "testfs-OST0000.ost.brw_size=8"),
+    ("testfs-OST0000", "osc.*.max_rpcs_in_flight", "osc.*.max_rpcs_in_flight=16"),
+    ("testfs-OST0000", "ost.OSS.ost_io.threads_max", "ost.OSS.ost_io.threads_max=64"),
+    ("testfs", "llite.*.max_cached_mb", "llite.*.max_cached_mb=128M"),
+    ("testfs", "debug", "debug=+rpctrace"),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn judged_read_back_followed_and_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let (mut daemon, api) = start(dir.path(), port).await;
+    let server = node("10.9.0.3@tcp", port).await;
+    for index in 0..2 {
+        server.mount_mdt("testfs", index).await.unwrap();
+    }
+    for index in 0..2 {
+        server.mount_ost("testfs", index).await.unwrap();
+    }
+    let client = node("10.9.0.4@tcp", port).await;
+    client.mount_client("testfs").await.unwrap();
+    let edits = ["c0", "nm"].map(|name| NodemapEdit::Add { nodemap: name.to_owned() });
+    api.nodemap_edit(&NodemapEdits { edits: edits.to_vec() }, false).await.unwrap();
+
+    for (syntax, text, _) in lines(GOOD).into_iter().filter(|(_, text, _)| !NOT_YET.contains(text)) {
+        let done = api.param_set(&assign(text, Some(syntax)), true).await;
+        assert!(done.is_ok(), "{text}: {done:?}");
+    }
+    for (syntax, text, class) in lines(BAD) {
+        match api.param_set(&assign(text, Some(syntax)), false).await {
+            Err(Error::Refused(problem)) => {
+                assert!(problem.detail.contains(&format!("({class})")), "{text}: {problem:?}")
+            }
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    let mut seqs = Vec::new();
+    for (_, _, text) in TWENTY {
+        seqs.push(api.param_set(&assign(text, None), false).await.unwrap().seq.expect(text));
+    }
+    // Every reader fetches past the last of each kind.
+    for seq in [seqs[15], seqs[19]] {
+        loop {
+            let reach = api.param_status(Some(seq)).await.unwrap();
+            assert_eq!(reach.seq, seq);
+            let nodes: Vec<_> = reach.logs.iter().flat_map(|l| &l.nodes).collect();
+            if !nodes.is_empty() && nodes.iter().all(|n| n.past) {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+    let tree = client.config("testfs-client").await.unwrap();
+    let seen = |device: &str, name: &str| tree.params.get(&(device.to_owned(), name.to_owned())).cloned();
+    assert_eq!(seen("testfs-OST0000-osc", "osc.max_dirty_mb").as_deref(), Some("64"));
+    assert_eq!(seen("testfs-client", "llite.max_read_ahead_mb").as_deref(), Some("32"));
+
+    read_back(&api, &seqs).await;
+    daemon.kill().await.unwrap();
+    let (_daemon, api) = start(dir.path(), port).await;
+    read_back(&api, &seqs).await;
+
+    for (_, _, text) in TWENTY {
+        let name = text.split('=').next().unwrap();
+        assert!(api.param_unset(&assign(name, None), false).await.unwrap().seq.is_some(), "{text}");
+        let history = api.param_history(name).await.unwrap().items;
+        let last = history.last().unwrap();
+        assert_eq!((history.len(), &last.value, last.by.starts_with("uid:")), (2, &None, true), "{history:?}");
+    }
+    for (target, name, _) in TWENTY {
+        let found = api.param_effective(target, name).await.unwrap();
+        assert!(found.readers.iter().flat_map(|r| &r.in_force).all(|t| t.unset), "{found:?}");
+    }
+    let left = api.params(None).await.unwrap().items;
+    assert!(left.iter().all(|p| p.assigned.as_ref().is_some_and(|a| a.unset)), "{left:?}");
+
+    assert_eq!(api.param_policy().await.unwrap().validation, Validation::Enforce);
+    api.set_param_policy(&ParamPolicy { validation: Validation::Warn }, false).await.unwrap();
+    assert!(api.param_set(&assign("testfs.llite.some_wrong_param=10", None), false).await.unwrap().seq.is_some());
+    api.fs_writeconf("testfs", Writeconf::Ask, false).await.unwrap();
+    assert_eq!(api.fs("testfs").await.unwrap().writeconf, Writeconf::Ask);
+}
+
+async fn read_back(api: &Client, seqs: &[u64]) {
+    for ((target, name, text), seq) in TWENTY.into_iter().zip(seqs) {
+        let (assigned, value) = text.split_once('=').unwrap();
+        let found = api.param_effective(target, name).await.unwrap();
+        let told = found.readers.iter().flat_map(|r| &r.in_force).find(|t| t.name == assigned);
+        let told = told.unwrap_or_else(|| panic!("{text}: {found:?}"));
+        assert_eq!((told.value.as_str(), told.seq), (value, *seq), "{text}");
+        assert!(told.by.as_ref().is_some_and(|by| by.starts_with("uid:")), "{told:?}");
+        assert!(found.registered && !found.readers.is_empty());
+    }
+}
