@@ -57,8 +57,10 @@ impl Daemon {
     /// It ended by itself or in disorder, or the store cannot be read.
     pub async fn stop(self) -> Result<Vec<String>, Error> {
         let Stopped { data, .. } = self.pause().await?;
-        let check =
-            move || mgsd::daemon::check(&data.path().join("data")).map_err(|e| Error::Daemon(e.to_string()));
+        let check = move || {
+            let place = store_backends::Place::Sqlite(data.path().join("data"));
+            mgsd::daemon::check(&place).map_err(|e| Error::Daemon(e.to_string()))
+        };
         tokio::task::spawn_blocking(check).await.map_err(|e| Error::Daemon(e.to_string()))?
     }
 
