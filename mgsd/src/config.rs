@@ -95,6 +95,9 @@ struct File {
     relay: Option<String>,
     /// Seconds that a file system stays in `startup` after the MGS started.
     ir_timeout: Option<u64>,
+    /// At the writeconf of one OST, sections that nobody executes, as a kernel MGS writes them.
+    #[serde(default)]
+    dead_sections: bool,
     /// Seconds between two checks of the whole store while it is in use.
     check_interval: Option<u64>,
     /// So many commit records are kept for sure.
@@ -128,6 +131,8 @@ pub struct Config {
     pub relay: Option<PathBuf>,
     /// Time of `startup`.
     pub ir_timeout: Duration,
+    /// Logs stay equal to a kernel's, sections that nobody executes with them.
+    pub dead_sections: bool,
     /// Time between two checks of the whole store.
     pub check_interval: Duration,
     /// Commit records that are kept.
@@ -218,6 +223,7 @@ impl Config {
             wait_address: options.wait_address || file.wait_address,
             routes,
             ir_timeout: Duration::from_secs(file.ir_timeout.unwrap_or(400)),
+            dead_sections: file.dead_sections,
             keep: Keep {
                 commits: file.keep_commits.unwrap_or(100_000),
                 age: Duration::from_secs(file.keep_days.unwrap_or(365).saturating_mul(86_400)),

@@ -8,6 +8,7 @@ mod harness;
 use capture::states;
 use golden::{compare, masked_order, requests};
 use harness::Mgs;
+use mgs_core::engine::Config;
 use mgs_core::model::command::param;
 use mgs_core::model::settings::Validation;
 use std::collections::BTreeMap;
@@ -18,14 +19,27 @@ use wire::ptlrpc::{Message, opc};
 
 /// Plays a session; after each registration with a name in `stages` the logs are compared.
 fn play(session: &str, stages: &[(usize, &str)], logs: &[&str]) {
-    play_on(Mgs::new(), session, stages, logs);
+    let config = Config { dead_sections: true, ..Config::default() };
+    play_on(Mgs::with(config), session, stages, logs);
 }
 
-fn play_on(mut mgs: Mgs, session: &str, stages: &[(usize, &str)], logs: &[&str]) -> Mgs {
+fn play_on(mgs: Mgs, session: &str, stages: &[(usize, &str)], logs: &[&str]) -> Mgs {
     let golden = states::session(session);
+    let mut compared = 0;
+    let mgs = play_and(mgs, session, |mgs, registrations| {
+        for (_, stage) in stages.iter().filter(|(n, _)| *n == registrations) {
+            compare(mgs, stage, &golden, logs);
+            compared += 1;
+        }
+    });
+    assert_eq!(compared, stages.len());
+    mgs
+}
+
+/// Plays a session, and looks after each registration.
+fn play_and(mut mgs: Mgs, session: &str, mut look: impl FnMut(&Mgs, usize)) -> Mgs {
     let mut handles: BTreeMap<Nid, u64> = BTreeMap::new();
     let mut registrations = 0;
-    let mut compared = 0;
     for (peer, xid, message) in requests(session) {
         let mut body = message.body().unwrap();
         if body.opc != opc::MGS_CONNECT {
@@ -46,12 +60,8 @@ fn play_on(mut mgs: Mgs, session: &str, stages: &[(usize, &str)], logs: &[&str])
             continue;
         }
         registrations += 1;
-        for (_, stage) in stages.iter().filter(|(n, _)| *n == registrations) {
-            compare(&mgs, stage, &golden, logs);
-            compared += 1;
-        }
+        look(&mgs, registrations);
     }
-    assert_eq!(compared, stages.len(), "{registrations} registrations");
     mgs
 }
 
@@ -76,6 +86,30 @@ fn session_c_dne_service_nodes_replace_writeconf() {
         (15, "C06c-writeconf-all"),
     ];
     play("C", &stages, &["testfs-", "otherfs-"]);
+}
+
+/// Who has read them has the device; who reads them later finds it in the section that was there.
+#[test]
+fn a_writeconf_of_one_ost_leaves_the_logs_of_others_alone() {
+    let golden = states::session("C");
+    let others = |mgs: &Mgs| -> BTreeMap<String, Vec<u8>> {
+        let logs = mgs.engine.view().logs.iter();
+        logs.filter(|(name, _)| *name != "testfs-OST0000")
+            .map(|(n, l)| (n.clone(), l.log.to_file()))
+            .collect()
+    };
+    let mut before = BTreeMap::new();
+    play_and(Mgs::new(), "C", |mgs, registrations| match registrations {
+        9 => before = others(mgs),
+        10 => {
+            assert_eq!(others(mgs), before);
+            compare(mgs, "C06a-writeconf-ost0", &golden, &["testfs-OST0000"]);
+        }
+        // Everything begins again.
+        15 => compare(mgs, "C06c-writeconf-all", &golden, &["testfs-", "otherfs-"]),
+        _ => {}
+    });
+    assert!(before.contains_key("testfs-client") && before.contains_key("testfs-MDT0001"));
 }
 
 /// `ost.threads_max` is a name of the OSS service: no node has it where conf_param puts it, and the judge refuses it. Here it

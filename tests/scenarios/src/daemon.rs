@@ -114,6 +114,8 @@ impl Stopped {
         let arguments = arguments.map_err(|e| Error::Daemon(e.to_string()))?;
         let mut config = Config::new(&arguments).map_err(|e| Error::Daemon(e.to_string()))?;
         config.ir_timeout = ir_timeout;
+        // As in the recorded logs.
+        config.dead_sections = true;
         let (stop, stopped) = oneshot::channel();
         let (ready, is_ready) = oneshot::channel();
         let thread = std::thread::spawn(move || {

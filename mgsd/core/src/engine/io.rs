@@ -22,11 +22,14 @@ pub struct Ticket(pub u64);
 pub struct Config {
     /// How long a file system stays in `startup` after the MGS started: clients need the time to come back.
     pub ir_timeout: Duration,
+    /// At the writeconf of one OST, write the sections that a kernel MGS writes then: dead on arrival, executed by nobody.
+    /// For logs that are to stay equal to a kernel's.
+    pub dead_sections: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { ir_timeout: Duration::from_secs(400) }
+        Self { ir_timeout: Duration::from_secs(400), dead_sections: false }
     }
 }
 

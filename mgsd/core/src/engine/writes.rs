@@ -211,6 +211,7 @@ impl Engine {
         for _ in 0..BATCH {
             let Some(write) = self.writes.queue.pop_front() else { break };
             let mut tx = Tx::new(&self.next, seq, ordinal, now.wall, self.actor(&write));
+            tx.dead_sections = self.config.dead_sections;
             let decided = self.decide(&mut tx, &write, now);
             ordinal = tx.ordinal();
             let finished = decided.and_then(|verdict| Ok((verdict, checked(&self.next, tx.finish()?)?)));

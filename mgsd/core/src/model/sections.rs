@@ -130,7 +130,11 @@ impl Writer<'_> {
         ];
         tx.section(fs, &name, &name, "add ost", 0, &records)?;
 
-        // A known index: readers have the device already, so the kernel writes the new sections dead on arrival.
+        // A known index: readers have the device already. A kernel MGS writes sections for them all the same, dead on
+        // arrival.
+        if known && !tx.dead_sections {
+            return Ok(());
+        }
         let flags = if known { flag::SKIP } else { 0 };
         for mdt in tx.mdts(fs) {
             let log = mdt.svname(fs);

@@ -62,6 +62,8 @@ pub struct Tx<'a> {
     pub(super) ahead: AheadChanges,
     pub(super) settings: SettingChanges,
     pub(super) connections: Option<Connections>,
+    /// [`Config::dead_sections`](crate::engine::Config::dead_sections).
+    pub dead_sections: bool,
     pruned: Option<Pruned>,
     out: Finished,
     warnings: Vec<String>,
@@ -88,6 +90,7 @@ impl<'a> Tx<'a> {
             ahead: AheadChanges::default(),
             settings: SettingChanges::default(),
             connections: None,
+            dead_sections: false,
             pruned: None,
             out: Finished::default(),
             warnings: Vec::new(),

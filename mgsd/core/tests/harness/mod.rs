@@ -83,6 +83,13 @@ impl Mgs {
         mgs
     }
 
+    /// On an empty store, with other settings.
+    pub fn with(config: Config) -> Self {
+        let mut mgs = Self::configured(config, BTreeMap::new(), 0);
+        mgs.drain();
+        mgs
+    }
+
     /// On an empty store, its first commit planned and not yet answered.
     pub fn unborn() -> Self {
         let mut mgs = Self::undriven(BTreeMap::new(), 0);
@@ -91,9 +98,13 @@ impl Mgs {
     }
 
     fn undriven(store: BTreeMap<String, Vec<u8>>, seq: u64) -> Self {
+        Self::configured(Config::default(), store, seq)
+    }
+
+    fn configured(config: Config, store: BTreeMap<String, Vec<u8>>, seq: u64) -> Self {
         let view = View::load(store.iter().map(|(k, v)| (k.as_str(), v.as_slice()))).unwrap();
         let now = Now { mono: Duration::from_secs(1000), wall: 1_700_000_000 };
-        let engine = Engine::new(Config::default(), view, [7; 32], now);
+        let engine = Engine::new(config, view, [7; 32], now);
         Self {
             engine,
             store,
