@@ -13,7 +13,9 @@ pub(crate) async fn run(api: &Client, out: &Output, subject: &str) -> Result<(),
 fn show(list: &List<Decision>, subject: &str) -> String {
     if list.items.is_empty() {
         return format!(
-            "nothing is known of {subject}: it has not asked since mgsd started; check its MGS NID and 'lctl ping'\n"
+            "nothing is known of {subject}: it has not asked, nor was it asked for, since mgsd started; names are those of \
+             nodes, targets and logs (10.0.0.1@tcp, testfs-OST0000, testfs-client); on a node, check its MGS NID and \
+             'lctl ping'\n"
         );
     }
     let mut table = Table::new(&["TIME", "NID", "ASKED", "OBJECT", "ANSWER", "WHY"]);

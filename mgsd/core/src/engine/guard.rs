@@ -41,7 +41,8 @@ impl Engine {
         }
         Err(Error::refused(
             format!("{fs}-MDT0000"),
-            Errno::EBUSY,
+            // mount.lustre takes EBUSY for a device that is mounted already, and says so.
+            Errno::EPERM,
             format!("its writeconf erases every log of '{fs}', which is mounted on {}", listed(&nodes)),
             format!(
                 "unmount all targets and clients of '{fs}' (a node that died counts for 150 s), \

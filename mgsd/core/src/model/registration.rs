@@ -207,14 +207,17 @@ fn update(tx: &mut Tx<'_>, req: &Request, id: TargetId) -> Result<Outcome, Error
     if let Some(mut target) = tx.target(fs, id).cloned() {
         // The flags do not tell `--replace` from tunefs.lustre: behind either a new disk may count from 1.
         target.registered.seq = tx.seq();
+        let nids = texts(&target.nids);
         tx.set_target(fs, id, Some(target));
+        let (target, before) = (id.svname(fs), nids.clone());
+        tx.event(EventKind::TargetRegistered { target, nids, before, writeconf: false });
     }
     let mut info = req.info.clone();
     info.flags &= !(ldd::VIRGIN | ldd::UPDATE | ldd::NEED_INDEX | ldd::WRITECONF);
     info.flags |= ldd::REWRITE_LDD | ldd::PARAM;
     info.stripe_index = id.index;
     tx.touch(Resource::new(fs, ConfigKind::Config));
-    Ok(Outcome { info, unchanged: true })
+    Ok(Outcome { info, unchanged: false })
 }
 
 /// The parameters that a target brings along, each as if an administrator had set it. At a writeconf (`again`) it brings

@@ -63,6 +63,24 @@ pub(crate) fn open(engine: &mut Engine, id: ReqId, message: &Message, now: Now) 
     Ok(Step::Reply(Answer::status(status, vec![buffer(&reply)])))
 }
 
+/// Why there is no such log. `None`: its absence is normal.
+fn unknown(engine: &Engine, name: &str) -> Option<String> {
+    /// File systems that are named.
+    const NAMED: usize = 8;
+    let (fs, last) = name.rsplit_once('-').filter(|(_, last)| *last != "sptlrpc")?;
+    let known = &engine.view.fs;
+    let (fs, last) = (fs.escape_default(), last.escape_default());
+    if known.contains_key(log_base(name)) {
+        return Some(format!("'{fs}' has no log '{last}'; what is registered: 'mgsctl target list --fs {fs}'"));
+    }
+    let mut names: Vec<&str> = known.keys().take(NAMED).map(String::as_str).collect();
+    if known.len() > NAMED {
+        names.push("…");
+    }
+    let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    Some(format!("there is no file system '{fs}' here; known: {names}; check the name in the mount command"))
+}
+
 fn log<'a>(engine: &'a mut Engine, id: ReqId, body: &LlogdBody, now: Now) -> Result<&'a LogEntry> {
     if let Some(export) = engine.in_service(id)?.export {
         engine.reads(export, now);
