@@ -284,15 +284,33 @@ fn read(mgs: &Mgs, readers: &mut Vec<Reader>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn the_engine_does_what_the_documents_say(history in events()) {
-        let (mut mgs, mut reference, mut readers) = (Mgs::new(), Reference::default(), Vec::new());
-        for event in history {
-            happens(&mut mgs, &mut reference, event);
-            same(&mgs, &reference);
-            read(&mgs, &mut readers);
-        }
+        play(history);
     }
+}
+
+/// A search in passing; `PROPTEST_CASES` asks for more.
+fn config() -> ProptestConfig {
+    let asked = ProptestConfig::default();
+    let cases = std::env::var_os("PROPTEST_CASES").map_or(64, |_| asked.cases);
+    ProptestConfig { cases, failure_persistence: None, ..asked }
+}
+
+fn play(history: impl IntoIterator<Item = Event>) {
+    let (mut mgs, mut reference, mut readers) = (Mgs::new(), Reference::default(), Vec::new());
+    for event in history {
+        happens(&mut mgs, &mut reference, event);
+        same(&mgs, &reference);
+        read(&mgs, &mut readers);
+    }
+}
+
+/// Found by the search.
+#[test]
+fn an_index_that_was_asked_for_is_written_anew() {
+    let event = |what, index| Event { what, mdt: true, index, fails: false, yes: false };
+    play([event(What::Virgin, 0), event(What::Any, 0), event(What::Writeconf, 1)]);
 }
