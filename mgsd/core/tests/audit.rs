@@ -89,8 +89,7 @@ fn verdicts_reservations_and_leave_have_what_they_replace() {
     let leave = || fs::Command::ApproveWriteconf { fs: "testfs".to_owned() }.into();
     assert!(before(&mut mgs, leave()).is_null());
     assert_eq!(before(&mut mgs, leave())["by"], "uid:0");
-    let policy: Command =
-        fs::Command::Policy { fs: "testfs".to_owned(), policy: Policy::Closed }.into();
+    let policy: Command = fs::Command::Policy { fs: "testfs".to_owned(), policy: Policy::Closed }.into();
     assert_eq!(before(&mut mgs, policy), "open");
 
     // what ends by itself says what it was
@@ -130,6 +129,9 @@ fn events_of_earlier_releases_are_read() {
         r#"{"event":"leave_expired","fs":"testfs"}"#,
     ] {
         let kind: EventKind = serde_json::from_str(old).unwrap();
-        assert_eq!(serde_json::to_value(kind).unwrap(), serde_json::from_str::<serde_json::Value>(old).unwrap());
+        assert_eq!(
+            serde_json::to_value(kind).unwrap(),
+            serde_json::from_str::<serde_json::Value>(old).unwrap()
+        );
     }
 }

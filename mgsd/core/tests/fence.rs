@@ -44,10 +44,7 @@ fn policy(off: bool) -> Command {
 
 fn silences(mgs: &Mgs) -> (usize, usize) {
     let count = |what: fn(&Event) -> bool| mgs.events.iter().filter(|e| what(e)).count();
-    (
-        count(|e| matches!(e, Event::StoreSilent { .. })),
-        count(|e| matches!(e, Event::StoreAnswers { .. })),
-    )
+    (count(|e| matches!(e, Event::StoreSilent { .. })), count(|e| matches!(e, Event::StoreAnswers { .. })))
 }
 
 #[test]

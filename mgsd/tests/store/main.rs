@@ -3,6 +3,7 @@
 
 mod daemon;
 mod damage;
+mod large;
 mod restore;
 mod retention;
 mod silent;

@@ -91,7 +91,8 @@ async fn a_backend_that_answers_nothing() {
     };
     let checked = watch::channel(mgsd::store_check::Checked::default()).1;
     let identity = Identity { nids: vec![MGS.to_owned()], store, checked, started: 0 };
-    let (driver, handle) = drive::start(Config::default(), Arc::<Gate>::clone(&gate), identity).await.unwrap();
+    let (driver, handle) =
+        drive::start(Config::default(), Arc::<Gate>::clone(&gate), identity).await.unwrap();
     tokio::spawn(driver.run());
     handle.created().await;
     let (near, far) = link::pair();

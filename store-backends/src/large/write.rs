@@ -25,7 +25,8 @@ impl<S: Store> Large<S> {
     }
 
     async fn guards_hold(&self, req: &CommitRequest) -> Result<Option<CommitOutcome>, StoreError> {
-        let all = if req.guards.len() > FEW_GUARDS { Some(self.look(Asked::Prefix("")).await?) } else { None };
+        let all =
+            if req.guards.len() > FEW_GUARDS { Some(self.look(Asked::Prefix("")).await?) } else { None };
         for guard in &req.guards {
             let key = match guard {
                 Guard::Absent(key) | Guard::Equals(key, _) => key,

@@ -33,9 +33,9 @@ pub type Nodes = BTreeMap<(u64, Nid), Ahead>;
 pub(super) type AheadChanges = BTreeMap<(u64, Nid), Option<Ahead>>;
 
 pub(super) fn finish(changed: &AheadChanges, changes: &mut Changes) -> Result<(), Error> {
-    changed.iter().try_for_each(|((epoch, nid), node)| {
-        put_or_delete(changes, keys::ahead(*epoch, *nid), node.as_ref())
-    })
+    changed
+        .iter()
+        .try_for_each(|((epoch, nid), node)| put_or_delete(changes, keys::ahead(*epoch, *nid), node.as_ref()))
 }
 
 impl View {
@@ -51,10 +51,10 @@ impl Tx<'_> {
         let Some(epoch) = self.view.restore.as_ref().map(|r| r.epoch) else { return };
         let stored = self.view.ahead.get(&(epoch, nid));
         let known = self.ahead.get(&(epoch, nid)).map_or(stored, Option::as_ref);
-        let mut node = known.filter(|a| a.mgc == mgc).cloned().unwrap_or_else(|| Ahead {
-            mgc: mgc.to_owned(),
-            logs: BTreeSet::new(),
-        });
+        let mut node = known
+            .filter(|a| a.mgc == mgc)
+            .cloned()
+            .unwrap_or_else(|| Ahead { mgc: mgc.to_owned(), logs: BTreeSet::new() });
         if node.logs.len() < MOST && node.logs.insert(log.to_owned()) {
             self.event(EventKind::NodeAhead { nid: nid.to_string(), log: log.to_owned() });
             self.ahead.insert((epoch, nid), Some(node));
