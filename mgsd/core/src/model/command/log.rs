@@ -3,6 +3,7 @@
 use crate::Errno;
 use crate::error::Error;
 use crate::model::commit::EventKind;
+use crate::model::conf_param::Scope;
 use crate::model::edits::BACKUP;
 use crate::model::names::{TargetId, TargetKind, client_log, is_log_of, log_base};
 use crate::model::tx::Tx;
@@ -226,6 +227,9 @@ fn del_ost(tx: &mut Tx<'_>, name: &str) -> Result<(), Error> {
     if tx.target(fs, id).is_some() {
         tx.set_target(fs, id, None);
         tx.set_nids(fs, id, None);
+        let settings = tx.conf_settings(fs).into_keys().filter(|(scope, _)| *scope == Scope::Target(id));
+        let settings: Vec<_> = settings.cloned().collect();
+        settings.into_iter().for_each(|(scope, name)| tx.set_conf_setting(fs, scope, &name, None));
         tx.event(EventKind::TargetRemoved { target: name.clone() });
         tx.warn(format!(
             "running nodes keep {name} until they mount again; 'mgsctl param set {name}.osc.active=0' before this \
