@@ -162,6 +162,19 @@ fn read_back(mgs: &Mgs, log: &str, tree: &ConfigTree) {
     }
 }
 
+/// What is read back for everything that the log of paths says.
+fn paths_read_back(mgs: &Mgs) {
+    for (path, value) in params(mgs) {
+        let of = path.split('.').nth(1).and_then(|part| part.get(..14)).filter(|part| part.contains("-OST"));
+        let found = effective(mgs.engine.view(), 0, of.unwrap_or("testfs-OST0000"), &path).unwrap();
+        assert!(!found.readers.is_empty(), "{path}");
+        for reader in &found.readers {
+            let mut told = reader.in_force.iter().chain(&reader.shadowed);
+            assert!(told.any(|t| t.name == path && t.value == value), "{path}={value}: {reader:?}");
+        }
+    }
+}
+
 /// Every setting is in the logs of those who have registered, and in no other.
 fn bound(mgs: &Mgs, trees: &BTreeMap<String, ConfigTree>) {
     let view = mgs.engine.view();
@@ -225,6 +238,7 @@ fn check(mgs: &Mgs, readers: &mut Vec<Reader>) {
         readers.push(Reader { log: log.clone(), oid: entry.head.oid, last: 0, interp });
     }
     bound(mgs, &trees);
+    paths_read_back(mgs);
     readers.retain_mut(|reader| {
         let Some(entry) = logs.get(&reader.log).filter(|e| e.head.oid == reader.oid) else { return false };
         for record in entry.log.records_from(reader.last + 1).filter(|r| r.live) {
@@ -248,7 +262,7 @@ fn check(mgs: &Mgs, readers: &mut Vec<Reader>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_read_back_is_what_nodes_end_with(history in events()) {
