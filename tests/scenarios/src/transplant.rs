@@ -7,7 +7,6 @@ use crate::Error;
 use llog::Log;
 use mgs_core::model::keys::{self, Key};
 use mgs_core::model::logs::{LogHead, Segment};
-use mgs_core::model::settings::{ParamPolicy, SettingKey, Validation};
 use std::collections::BTreeMap;
 use std::path::Path;
 use store_backends::sqlite::SqliteStore;
@@ -19,20 +18,6 @@ const OIDS: u64 = 1 << 40;
 const HEADER: u64 = 8192;
 /// What a backend takes at a time.
 const BATCH: usize = 64;
-
-/// Parameters are taken as a kernel MGS takes them: what the judge finds wrong is stored all the same.
-///
-/// # Errors
-/// The store cannot be changed.
-pub async fn lenient(dir: &Path) -> Result<(), Error> {
-    let failed = |error: StoreError| Error::Daemon(format!("its store: {error}"));
-    let policy = ParamPolicy { validation: Validation::Warn };
-    let value = serde_json::to_vec(&policy).map_err(|e| Error::Daemon(e.to_string()))?;
-    let store = SqliteStore::open(dir).map_err(failed)?;
-    let seq = store.barrier().await.map_err(failed)?;
-    store.amend(seq, vec![Change::Put(SettingKey::Policy.to_string(), value)]).await.map_err(failed)?;
-    Ok(())
-}
 
 /// Makes the logs in the store at `dir` those of `golden`.
 ///

@@ -87,6 +87,13 @@ pub enum Event {
         /// Which.
         name: String,
     },
+    /// A lock was granted.
+    Locked {
+        /// Base name of the resource.
+        name: String,
+        /// What it guards.
+        kind: ConfigKind,
+    },
     /// The MGS revoked a lock.
     Notified {
         /// Base name of the resource.

@@ -124,7 +124,8 @@ impl Replay {
         }
         let conns = there.conns.values().map(|(_, _, exchange)| *exchange);
         let exports = there.exports.values().map(|(_, exchange)| *exchange);
-        let mut places: Vec<usize> = conns.chain(exports).chain(there.locks.into_values()).flatten().collect();
+        let mut places: Vec<usize> =
+            conns.chain(exports).chain(there.locks.into_values()).flatten().collect();
         places.sort_unstable();
         places.dedup();
         places.iter().filter_map(|i| self.timeline.events.get(*i).cloned()).collect()

@@ -56,7 +56,12 @@ const ELSEWHERE: &[(&str, &str, Class, &[&str])] = &[
             "log_edits::replace_nids_is_refused_as_by_the_kernel_and_where_the_kernel_says_nothing",
         ],
     ),
-    ("C", "C10a", Class::Order, &["log_edits::a_fork_has_the_logs_of_the_kernels_but_its_pools_have_its_name"]),
+    (
+        "C",
+        "C10a",
+        Class::Order,
+        &["log_edits::a_fork_has_the_logs_of_the_kernels_but_its_pools_have_its_name"],
+    ),
     (
         "C",
         "C10b",
@@ -98,7 +103,9 @@ fn every_recorded_stage_is_replayed_or_proved_elsewhere() {
     let text = std::fs::read_to_string(capture::vectors_dir().join("stages.tsv")).unwrap();
     let (mut replayed, mut met) = (0, BTreeSet::new());
     for line in text.lines().filter(|l| !l.starts_with('#')) {
-        let [session, stage, first, last] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let [session, stage, first, last] = line.split('\t').collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
         let stages = sessions.iter().find(|(name, _)| *name == session).unwrap().1;
         let here = is_replayed(stages, first.parse().unwrap(), last.parse().unwrap());
         let there = ELSEWHERE.iter().position(|(s, name, ..)| *s == session && stage.starts_with(name));

@@ -1,4 +1,5 @@
 //! Plays a session stage by stage.
+use mgs_api::{ParamPolicy, Validation};
 use scenarios::daemon::Daemon;
 use scenarios::gap::Gap;
 use scenarios::mask::Mask;
@@ -73,9 +74,8 @@ pub(crate) async fn play(session: Session) -> Vec<(&'static str, Played)> {
     let mut daemon = Daemon::start(Nid::tcp(MGS.into(), 0), ir_timeout).await.unwrap();
     let mask = Mask::load(&mask_file()).unwrap();
     if options.lenient {
-        let stopped = daemon.pause().await.unwrap();
-        transplant::lenient(&stopped.store()).await.unwrap();
-        daemon = stopped.start().await.unwrap();
+        let policy = ParamPolicy { validation: Validation::Warn };
+        daemon.api.set_param_policy(&policy, false).await.unwrap();
     }
     let mut replay = Replay::new(timeline, daemon.lnet, mask, options.clone());
     let mut differences: Vec<Difference> = Vec::new();
@@ -87,7 +87,8 @@ pub(crate) async fn play(session: Session) -> Vec<(&'static str, Played)> {
             How::Refused => replay.refused(stage.name, until).await.unwrap(),
             How::ReadsTheirs => replay.registration(stage.name, until).await.unwrap(),
             How::LeftOut(logs) => {
-                daemon = transplanted(daemon, &mut replay, (&states, logs), &options, ir_timeout, until).await;
+                daemon =
+                    transplanted(daemon, &mut replay, (&states, logs), &options, ir_timeout, until).await;
                 replay.join(stage.name, until).await.unwrap();
             }
             How::Away(lost_power) => {
@@ -98,8 +99,7 @@ pub(crate) async fn play(session: Session) -> Vec<(&'static str, Played)> {
         }
         let form = (options.steps, options.without);
         if let (How::ReadsTheirs, Some(logs)) = (stage.how, stage.state) {
-            differences
-                .extend(states.compare_logs(logs, &daemon.api, form, replay.rules()).await.unwrap());
+            differences.extend(states.compare_logs(logs, &daemon.api, form, replay.rules()).await.unwrap());
             let now = replay.now();
             daemon = transplanted(daemon, &mut replay, (&states, logs), &options, ir_timeout, now).await;
             replay.join(stage.name, now).await.unwrap();

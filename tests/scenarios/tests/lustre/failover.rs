@@ -1,6 +1,7 @@
 //! Fail-over of targets and of the MGS; what is said at format time and with the tuning tool.
 use crate::site::{FS, Site, mdt, nid, ost, with};
 use lustre_peer::{Event, TargetOptions, TargetState};
+use mgs_api::ParamAssignment;
 
 const CLIENT: &str = "testfs-client";
 
@@ -84,5 +85,39 @@ async fn conf_sanity_137_a_new_mdt_inherits_parameters_and_failnodes() {
         "{:?}",
         new.params
     );
+    site.end().await;
+}
+
+fn assignment(text: &str) -> ParamAssignment {
+    ParamAssignment { assignment: text.to_owned(), syntax: None, force: false, wait: false }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn conf_sanity_30b_35a_35b_a_failover_nid_set_and_taken_away() {
+    let site = Site::new().await;
+    let server = site.node("10.6.0.3@tcp").await;
+    server.mount([mdt(0), ost(0)]).await;
+    let mut client = site.node("10.6.0.4@tcp").await;
+    client.host.mount_client(FS).await.unwrap();
+    let of = |t: &lustre_peer::interp::ConfigTree| t.devices["testfs-OST0000-osc"].connections.clone();
+    site.api().param_set(&assignment("testfs-OST0000.failover.node=10.6.0.5@tcp"), false).await.unwrap();
+    let live = client.config(CLIENT, |t| of(t).len() == 2).await;
+    assert_eq!(of(&live), ["10.6.0.3@tcp", "10.6.0.5@tcp"]);
+    assert_eq!(of(&site.seen(FS).await), of(&live));
+    site.api().param_unset(&assignment("testfs-OST0000.failover.node"), false).await.unwrap();
+    assert_eq!(of(&site.seen(FS).await), ["10.6.0.3@tcp"]);
+    client.end().await;
+    site.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn conf_sanity_73c_a_server_on_more_than_32_networks() {
+    let site = Site::new().await;
+    let server = site.node("10.6.0.3@tcp").await;
+    let more_nids = (1..41).map(|n| nid(&format!("10.6.0.3@tcp{n}"))).collect();
+    server.mount([mdt(0), TargetOptions { more_nids, ..ost(0) }]).await;
+    let tree = site.seen(FS).await;
+    assert_eq!(tree.to_string(), "1 MDT, 1 OST");
+    assert_eq!(tree.targets[&(2, 0)].nids.len(), 41);
     site.end().await;
 }

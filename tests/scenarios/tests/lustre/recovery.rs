@@ -119,21 +119,19 @@ async fn recovery_small_105_a_client_without_ir_makes_the_state_partial() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn recovery_small_141_after_a_restart_servers_hold_as_many_locks() {
-    let (mut site, mut mds, mut oss, client) = site().await;
-    locks(&site, [&mut mds, &mut oss]).await;
+    let (mut site, mut mds, mut oss, mut client) = site().await;
+    locks(&site, [&mut mds, &mut oss, &mut client]).await;
     site.stop_mgs().await;
     site.start_mgs().await;
-    locks(&site, [&mut mds, &mut oss]).await;
+    locks(&site, [&mut mds, &mut oss, &mut client]).await;
     client.end().await;
     site.end().await;
 }
 
 /// Waits until everybody holds all locks of its mounts: seven for the MDT, five for the OST, four for the client. What
 /// was revoked is taken again some seconds later.
-async fn locks(site: &Site, [mds, oss]: [&mut Node; 2]) {
-    let read = |e: &Event| {
-        matches!(e, Event::LogRead { .. } | Event::TableRead { .. } | Event::NodemapRead { .. }).then_some(())
-    };
+async fn locks(site: &Site, [mds, oss, client]: [&mut Node; 3]) {
+    let locked = |e: &Event| matches!(e, Event::Locked { .. }).then_some(());
     loop {
         let clients = site.api().clients().await.unwrap().items;
         let held: BTreeMap<String, u64> = clients.iter().map(|c| (c.nid.clone(), c.lock_count())).collect();
@@ -142,10 +140,9 @@ async fn locks(site: &Site, [mds, oss]: [&mut Node; 2]) {
             return;
         }
         tokio::select! {
-            () = mds.until(read) => {}
-            () = oss.until(read) => {}
-            // Locks are taken without a log to read, too.
-            () = tokio::time::sleep(Duration::from_millis(100)) => {}
+            () = mds.until(locked) => {}
+            () = oss.until(locked) => {}
+            () = client.until(locked) => {}
         }
     }
 }

@@ -1,8 +1,11 @@
 //! What the MGS refuses, with which errno, and how one gets in all the same.
 use crate::site::{FS, Site, mdt, nid, ost, with};
 use lustre_peer::{TargetOptions, TargetState};
+use mgs_api::{ParamPolicy, PolicySwitch, RegistrationPolicy, Validation};
 
 const ENOENT: i32 = -2;
+const EACCES: i32 = -13;
+const EINVAL: i32 = -22;
 const EADDRINUSE: i32 = -98;
 const EADDRNOTAVAIL: i32 = -99;
 
@@ -14,7 +17,13 @@ fn params(options: TargetOptions, params: &[&str]) -> TargetOptions {
 async fn conf_sanity_42_107_unknown_parameters_prevent_no_mount() {
     let site = Site::new().await;
     let server = site.node("10.6.0.3@tcp").await;
-    server.mount([mdt(0), params(ost(0), &["some.wrong.param=20", "ost.nosuch=1"])]).await;
+    let wrong = params(ost(0), &["some.wrong.param=20", "ost.nosuch=1"]);
+    // By default it is told at the mount (docs/better-than-kernel.md); with `warn` it is as with a kernel MGS.
+    server.mount([mdt(0)]).await;
+    assert_eq!(server.refused(wrong.clone()).await, EINVAL);
+    let policy = ParamPolicy { validation: Validation::Warn };
+    site.api().set_param_policy(&policy, false).await.unwrap();
+    server.mount([wrong]).await;
     assert_eq!(site.seen(FS).await.to_string(), "1 MDT, 1 OST");
     site.end().await;
 }
@@ -102,5 +111,27 @@ async fn conf_sanity_129_a_second_ost_with_the_same_index() {
     first.umount([ost(0)]).await;
     second.mount([with(ost(0), TargetState::Writeconf)]).await;
     assert_eq!(site.seen(FS).await.to_string(), "1 MDT, 1 OST");
+    site.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn conf_sanity_157a_157b_new_targets_may_be_refused_after_a_restart_too() {
+    let mut site = Site::new().await;
+    let server = site.node("10.6.0.3@tcp").await;
+    server.mount([mdt(0), ost(0)]).await;
+    let policy = async |site: &Site, policy| {
+        site.api().fs_policy(FS, PolicySwitch { policy }, false).await.unwrap();
+    };
+    policy(&site, RegistrationPolicy::Closed).await;
+    assert_eq!(server.refused(ost(1)).await, EACCES);
+    site.stop_mgs().await;
+    site.start_mgs().await;
+    let late = site.node("10.6.0.5@tcp").await;
+    assert_eq!(late.refused(ost(1)).await, EACCES);
+    // A target that is known starts.
+    late.mount([with(ost(0), TargetState::Registered)]).await;
+    policy(&site, RegistrationPolicy::Open).await;
+    late.mount([ost(1)]).await;
+    assert_eq!(site.seen(FS).await.to_string(), "1 MDT, 2 OSTs");
     site.end().await;
 }

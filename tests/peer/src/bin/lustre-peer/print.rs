@@ -106,6 +106,7 @@ impl Printer {
             Event::Crashed { why } => format!("{node}: KERNEL PANIC: {why}"),
             Event::Console(_)
             | Event::Pinged { .. }
+            | Event::Locked { .. }
             | Event::LogRead { .. }
             | Event::TableRead { .. }
             | Event::NodemapRead { .. } => return None,

@@ -4,10 +4,10 @@ mod cursor;
 mod llog;
 mod table;
 
-use super::lock::{Lock, enqueue_request, pid};
+use super::lock::{Lock, describe, enqueue_request, pid};
 use super::mount::{Stage, Task};
 use super::rpc::{CONNECT_WAIT, Call, Outcome, Owner};
-use super::{ConfigLog, ConsoleLine, LogKey, Node, Role, Violation};
+use super::{ConfigLog, ConsoleLine, Event, LogKey, Node, Role, Violation};
 use bytes::Bytes;
 use cursor::LogCursor;
 pub(crate) use cursor::Record;
@@ -153,6 +153,10 @@ impl Node {
 
     /// The first request behind a granted lock.
     pub(super) fn read_part(&mut self, task: &mut Task, mut reading: Reading) {
+        let lock = self.logs.get(&reading.key).and_then(|log| self.locks.held.get(&log.lock?));
+        if let Some((name, kind)) = lock.and_then(|lock| describe(&lock.resource)) {
+            self.event(Event::Locked { name, kind });
+        }
         let Some(role) = self.logs.get(&reading.key).map(|l| l.role) else {
             task.stage = Stage::Next;
             return;

@@ -1,0 +1,71 @@
+//! Which of Lustre's tests of start orders, fail-over, imperative recovery and refusal stand where.
+use std::path::Path;
+
+/// Test of `conf-sanity` (or `recovery-small`), and the function that stands for it: here, or `file::function` of another
+/// package.
+const TESTS: &[(&str, &str)] = &[
+    ("conf-sanity 5b, 31", "conf_sanity_5b_client_without_an_mgs_fails"),
+    ("conf-sanity 5d-5f", "conf_sanity_5d_5e_5f_client_while_ost_or_mds_is_down"),
+    ("conf-sanity 19a, 19b", "conf_sanity_19a_19b_mds_without_osts_and_osts_without_mds"),
+    ("conf-sanity 0, 21a-21e", "conf_sanity_21a_21b_21c_21d_mdt_and_osts_in_any_order"),
+    ("conf-sanity 22, 46a, 51", "conf_sanity_22_46a_51_targets_added_under_a_mounted_client"),
+    ("conf-sanity 24a, 36", "conf_sanity_24a_two_file_systems_on_one_mgs"),
+    ("conf-sanity 27b, 121", "conf_sanity_27b_121_the_mgs_fails_over_and_back"),
+    ("conf-sanity 30b, 35a, 35b", "conf_sanity_30b_35a_35b_a_failover_nid_set_and_taken_away"),
+    ("conf-sanity 33a, 56a, 56b, 81", "conf_sanity_33a_56a_56b_81_sparse_and_large_indices"),
+    ("conf-sanity 41c", "conf_sanity_41c_the_same_target_mounted_twice"),
+    ("conf-sanity 42, 107", "conf_sanity_42_107_unknown_parameters_prevent_no_mount"),
+    ("conf-sanity 49a, 49b", "conf_sanity_49a_49b_timeouts_from_format_options"),
+    ("conf-sanity 57a", "conf_sanity_57a_first_registration_from_the_failover_node"),
+    ("conf-sanity 57b", "conf_sanity_57b_first_registration_from_a_service_node"),
+    ("conf-sanity 59", "conf_sanity_59_after_a_writeconf_of_the_mdt_every_target_needs_one"),
+    ("conf-sanity 69", "conf_sanity_69_an_ost_formatted_anew_with_replace"),
+    ("conf-sanity 70a, 70b, 71a-71e", "conf_sanity_70a_70b_71a_to_71e_two_mdts_and_osts_in_any_order"),
+    ("conf-sanity 73a", "conf_sanity_73a_a_failnode_added_by_the_tuning_tool"),
+    ("conf-sanity 73b", "conf_sanity_73b_many_nids_in_the_parameters"),
+    ("conf-sanity 73c", "conf_sanity_73c_a_server_on_more_than_32_networks"),
+    ("conf-sanity 73e", "mgsd/core/tests/recovery.rs::networks_come_and_go_while_a_target_runs"),
+    ("conf-sanity 93, 126", "conf_sanity_93_126_targets_registered_in_parallel"),
+    ("conf-sanity 119, 130", "conf_sanity_119_130_an_mdt_written_anew_has_no_osp_to_itself"),
+    ("conf-sanity 129", "conf_sanity_129_a_second_ost_with_the_same_index"),
+    ("conf-sanity 137", "conf_sanity_137_a_new_mdt_inherits_parameters_and_failnodes"),
+    ("conf-sanity 157a, 157b", "conf_sanity_157a_157b_new_targets_may_be_refused_after_a_restart_too"),
+    ("recovery-small 100", "recovery_small_100_disabled_nobody_is_told"),
+    ("recovery-small 101a, 101b", "recovery_small_101a_101b_full_the_client_is_told_where_the_ost_is"),
+    ("recovery-small 102", "recovery_small_102_versions_never_go_back"),
+    ("recovery-small 103", "recovery_small_103_an_mdt_starts_without_mgs_and_reads_the_table_later"),
+    ("recovery-small 104", "recovery_small_104_an_ost_mounted_noir_gets_no_promise"),
+    ("recovery-small 105", "recovery_small_105_a_client_without_ir_makes_the_state_partial"),
+    ("recovery-small 141", "recovery_small_141_after_a_restart_servers_hold_as_many_locks"),
+];
+
+/// Of the same kind, and nothing that an MGS has a part in: the node itself decides, or its tools do.
+const NODES_ALONE: [&str; 9] = ["1", "5c", "17", "23a", "23b", "24b", "26", "41a", "79"];
+
+#[test]
+fn every_test_has_its_scenario() {
+    let here = [
+        include_str!("failover.rs"),
+        include_str!("recovery.rs"),
+        include_str!("refusals.rs"),
+        include_str!("start_order.rs"),
+    ];
+    for (test, place) in TESTS {
+        let there = match place.split_once("::") {
+            Some((file, function)) => {
+                let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(file);
+                std::fs::read_to_string(path).unwrap().contains(&format!("fn {function}("))
+            }
+            None => here.iter().any(|text| text.contains(&format!("fn {place}("))),
+        };
+        assert!(there, "{test}: no {place}");
+        assert!(!NODES_ALONE.iter().any(|n| *test == format!("conf-sanity {n}")));
+    }
+    // And no scenario is without its line.
+    let tests = here.iter().flat_map(|text| text.split("async fn ").skip(1));
+    for name in
+        tests.filter_map(|t| t.split('(').next()).filter(|n| n.contains("_sanity_") || n.contains("_small_"))
+    {
+        assert!(TESTS.iter().any(|(_, place)| *place == name), "{name} is not listed");
+    }
+}
