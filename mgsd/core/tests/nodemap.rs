@@ -397,6 +397,19 @@ fn a_reader_is_told_to_begin_again_when_all_has_changed() {
 }
 
 #[test]
+fn the_index_is_in_the_order_of_its_keys() {
+    let mut mgs = Mgs::new();
+    let many: String = (0..600).map(|n| format!("add n{n}\nadd_range n{n} 10.0.{}.{}@tcp\n", n / 250, n % 250)).collect();
+    order(&mut mgs, &many).unwrap();
+    order(&mut mgs, "modify default rbac=dne_ops\nfileset_add default /x\nset_cap n255 set:all\nactivate 1").unwrap();
+    let ours = entries(&mgs);
+    let mut sorted = ours.clone();
+    wire::nodemap::sort_for_delivery(&mut sorted);
+    assert!(ours == sorted);
+    assert_eq!(ours.len(), 1 + 2 * 600 + 2 + 2 + 1);
+}
+
+#[test]
 fn long_lists_lie_in_parts_and_one_more_id_writes_one_of_them() {
     let mut mgs = Mgs::new();
     let list: String = (0..3000).map(|n| format!("add_idmap nm1 uid {n}:{}\n", 2 * n)).collect();
@@ -420,4 +433,26 @@ fn long_lists_lie_in_parts_and_one_more_id_writes_one_of_them() {
     assert_eq!(parts(&mgs), Vec::<String>::new());
     assert_eq!(entries(&mgs.restarted()), entries(&mgs));
     assert_eq!(entries(&mgs).len(), 3 + 10 + 1 + 10, "{:?}", mgs.store.get("nodemap/nm1").map(|v| String::from_utf8_lossy(v)));
+}
+
+/// A kernel MGS of old kept the fileset in the log `params`, from where it would come back.
+#[test]
+fn a_fileset_in_the_log_of_parameters_goes_with_its_nodemap() {
+    use mgs_core::model::command::param;
+    let mut mgs = Mgs::new();
+    order(&mut mgs, "add nm1\nadd nm2").unwrap();
+    for name in ["nm1", "nm2"] {
+        let (path, value) = (format!("nodemap.{name}.fileset"), "/old".to_owned());
+        mgs.order(param::Command::Set { path, value, delete: false }.into()).unwrap();
+    }
+    let live = |mgs: &Mgs| {
+        let found = param::in_force([("params", &mgs.engine.view().logs["params"].log)]);
+        found.into_iter().map(|p| p.name).collect::<Vec<_>>()
+    };
+    assert_eq!(live(&mgs), ["nodemap.nm1.fileset", "nodemap.nm2.fileset"]);
+    order(&mut mgs, "set_fileset nm1 clear").unwrap();
+    assert_eq!(live(&mgs), ["nodemap.nm2.fileset"]);
+    let done = order(&mut mgs, "del nm2").unwrap();
+    assert!(live(&mgs).is_empty());
+    assert_eq!(done.notified.iter().map(ToString::to_string).collect::<Vec<_>>(), ["nodemap/nodemap", "params/params"]);
 }

@@ -7,8 +7,8 @@ use mgs_api::{
 use mgs_core::engine::Engine;
 use mgs_core::model::command::sptlrpc;
 use mgs_core::model::logs::LogEntry;
+use mgs_core::model::nodemap::sorted::Sorted;
 use mgs_core::model::nodemap::{self as model, Range, words};
-use std::collections::BTreeMap;
 use wire::Nid;
 use wire::nodemap::{IdKind, cluster_flags as f, cluster_flags2 as f2};
 
@@ -21,7 +21,7 @@ pub(super) fn list(engine: &Engine) -> Nodemaps {
         ranges: map.ranges.len() as u64,
         bans: map.bans.len() as u64,
         idmaps: (map.uid.len() + map.gid.len() + map.projid.len()) as u64,
-        fileset: map.filesets.get(&0).map(|f| f.path.clone()),
+        fileset: map.filesets.get(0).map(|f| f.path.clone()),
     };
     let (active, version) = (maps.head.active, maps.head.version);
     Nodemaps { seq: engine.view().seq, active, version, items: maps.iter().map(item).collect() }
@@ -66,17 +66,17 @@ pub(super) fn one(engine: &Engine, name: &str) -> Result<Nodemap, Problem> {
     })
 }
 
-fn fileset((n, fileset): (&u16, &model::Fileset)) -> NodemapFileset {
-    NodemapFileset { path: fileset.path.clone(), alternate: *n != 0, ro: fileset.ro }
+fn fileset((n, fileset): (u32, &model::Fileset)) -> NodemapFileset {
+    NodemapFileset { path: fileset.path.clone(), alternate: n != 0, ro: fileset.ro }
 }
 
-fn ranges(ranges: &BTreeMap<u32, Range>) -> Vec<NodemapRange> {
-    let shown = |(id, range): (&u32, &Range)| {
+fn ranges(ranges: &Sorted<Range>) -> Vec<NodemapRange> {
+    let shown = |(id, range): (u32, &Range)| {
         let (start, end) = match range {
             Range::Row(start, end) => (start, end),
             Range::Prefix(nid, _) => (nid, nid),
         };
-        NodemapRange { id: *id, range: range.to_string(), start: start.to_string(), end: end.to_string() }
+        NodemapRange { id, range: range.to_string(), start: start.to_string(), end: end.to_string() }
     };
     ranges.iter().rev().map(shown).collect()
 }

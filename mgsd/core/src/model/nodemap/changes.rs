@@ -4,9 +4,10 @@ use super::spans::{Span, Spans};
 use super::{Head, Nodemap, Nodemaps, index, stored};
 use crate::error::Error;
 use crate::model::command::LogEffect;
+use crate::model::command::param::PARAMS;
 use crate::model::keys;
 use crate::model::tx::{Changes, Tx, put_or_delete};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// Most nodemaps and records that a change is shown with.
@@ -16,17 +17,19 @@ const SHOWN: usize = 256;
 #[derive(Debug, Default)]
 pub struct NodemapChanges {
     head: Option<Head>,
-    maps: BTreeMap<String, Option<Nodemap>>,
+    maps: HashMap<String, Option<Box<Nodemap>>>,
     /// Claimed since.
     claimed: Spans,
     /// Given up since.
-    released: BTreeSet<Span>,
+    released: HashSet<Span>,
+    /// Filesets that stood in the log `params`: looked up once, whatever the size of the batch.
+    params: Option<Arc<HashSet<String>>>,
 }
 
 impl NodemapChanges {
     pub(in crate::model) fn finish(&self, view: &Nodemaps, changes: &mut Changes) -> Result<(), Error> {
         for (name, map) in &self.maps {
-            let (old, new) = (view.get(name), map.as_ref());
+            let (old, new) = (view.get(name), map.as_deref());
             if old == new {
                 continue;
             }
@@ -64,7 +67,7 @@ impl Tx<'_> {
     /// A nodemap.
     pub fn nodemap(&self, name: &str) -> Option<&Nodemap> {
         match self.nodemaps.maps.get(name) {
-            Some(changed) => changed.as_ref(),
+            Some(changed) => changed.as_deref(),
             None => self.view.nodemaps.get(name),
         }
     }
@@ -72,9 +75,9 @@ impl Tx<'_> {
     pub fn nodemap_mut(&mut self, name: &str) -> Option<&mut Nodemap> {
         if !self.nodemaps.maps.contains_key(name) {
             let known = self.view.nodemaps.get(name)?.clone();
-            self.nodemaps.maps.insert(name.to_owned(), Some(known));
+            self.nodemaps.maps.insert(name.to_owned(), Some(Box::new(known)));
         }
-        self.nodemaps.maps.get_mut(name)?.as_mut()
+        self.nodemaps.maps.get_mut(name)?.as_deref_mut()
     }
     /// Makes one, or removes it with all that it has claimed.
     pub fn set_nodemap(&mut self, name: &str, map: Option<Nodemap>) {
@@ -83,7 +86,7 @@ impl Tx<'_> {
         let owner: Arc<str> = name.into();
         let claimed: Vec<Span> = map.iter().flat_map(Nodemap::spans).collect();
         claimed.into_iter().for_each(|span| self.claim(span, &owner));
-        self.nodemaps.maps.insert(name.to_owned(), map);
+        self.nodemaps.maps.insert(name.to_owned(), map.map(Box::new));
     }
     /// Claims a span for a nodemap.
     pub fn claim(&mut self, span: Span, owner: &Arc<str>) {
@@ -100,11 +103,25 @@ impl Tx<'_> {
         let known = self.view.nodemaps.spans.meeting(span).filter(move |(s, _)| !gone.contains(s));
         known.chain(self.nodemaps.claimed.meeting(span))
     }
+    /// Names of parameters `nodemap.<name>.fileset` in the log `params`.
+    pub fn fileset_params(&mut self) -> Arc<HashSet<String>> {
+        if let Some(known) = &self.nodemaps.params {
+            return known.clone();
+        }
+        let log = self.log(PARAMS).map(|entry| &entry.log);
+        let live = log.into_iter().flat_map(llog::Log::records).filter(|r| r.live);
+        let markers = live.filter_map(|r| r.cfg().ok()?.marker()).filter(|m| m.is_start() && !m.is_skip());
+        let found = markers.map(|m| m.comment).filter(|c| c.starts_with("nodemap.") && c.ends_with(".fileset"));
+        let found = Arc::new(found.collect());
+        self.nodemaps.params.insert(found).clone()
+    }
     /// What it does to the index that servers read, for people to see; of a large batch the beginning.
     pub fn index_effect(&self) -> Option<LogEffect> {
         let mut lines = Vec::new();
         let mut more = 0;
-        for name in self.nodemaps.maps.keys() {
+        let mut names: Vec<&String> = self.nodemaps.maps.keys().collect();
+        names.sort_unstable();
+        for name in names {
             let (old, new) = (self.view.nodemaps.get(name), self.nodemap(name));
             if old == new {
                 continue;

@@ -51,11 +51,34 @@ pub struct Part {
 
 impl Index {
     /// Renders it.
+    ///
+    /// Keys begin with the id of a nodemap, its lowest byte first: with ids below 2^24 all that belongs to one stands
+    /// together, and only nodemaps and the handful of entries of each have to be sorted. The global record has the id of
+    /// the default nodemap.
     pub fn of(maps: &Nodemaps) -> Self {
-        let mut entries: Vec<Entry> = maps.iter().flat_map(|(name, map)| entries(name, map)).collect();
-        entries.push(Record::Global { is_active: maps.head.active }.to_entry());
-        nodemap::sort_for_delivery(&mut entries);
-        Self { version: maps.head.version, clusters: maps.len(), entries }
+        let order = |id: u32| id.swap_bytes();
+        let mut ordered: Vec<(u32, &str, &Nodemap)> =
+            maps.iter().map(|(name, map)| (order(map.id), name, map)).collect();
+        ordered.sort_unstable_by_key(|(id, ..)| *id);
+        let mut entries: Vec<Entry> = Vec::with_capacity(4 * maps.len());
+        let mut rest: Vec<Entry> = Vec::with_capacity(4 * maps.len());
+        let mut own = Vec::new();
+        for (_, name, map) in &ordered {
+            render(&mut own, name, map);
+            if map.id == 0 {
+                own.push(Record::Global { is_active: maps.head.active }.to_entry());
+            }
+            own.sort_unstable();
+            for entry in own.drain(..) {
+                if is_cluster(&entry) { entries.push(entry) } else { rest.push(entry) }
+            }
+        }
+        let clusters = entries.len();
+        entries.append(&mut rest);
+        if ordered.iter().any(|(.., map)| map.id >> 24 != 0) {
+            nodemap::sort_for_delivery(&mut entries);
+        }
+        Self { version: maps.head.version, clusters, entries }
     }
     /// Version.
     pub const fn version(&self) -> u64 {
@@ -98,8 +121,20 @@ impl Index {
     }
 }
 
+fn is_cluster(entry: &Entry) -> bool {
+    let [.., top, a, b, c, d] = entry.key;
+    top >> 4 == 1 && [a, b, c, d] == [0; 4]
+}
+
 /// Records of one nodemap, in no order.
 pub fn entries(name: &str, map: &Nodemap) -> Vec<Entry> {
+    let mut out = Vec::new();
+    render(&mut out, name, map);
+    out
+}
+
+fn render(out: &mut Vec<Entry>, name: &str, map: &Nodemap) {
+    let mut put = |record: Record| out.push(record.to_entry());
     let id = map.id;
     let cluster = Cluster {
         name: name.to_owned(),
@@ -109,46 +144,45 @@ pub fn entries(name: &str, map: &Nodemap) -> Vec<Entry> {
         squash_uid: map.squash.uid,
         squash_gid: map.squash.gid,
     };
-    let mut out = vec![Record::Cluster { id, cluster }];
+    put(Record::Cluster { id, cluster });
     if map.roles != Roles::UNSET {
         let Roles { allowed, raise, raised } = map.roles;
         let (roles, raise_privs, raised) = (allowed.into(), raise.into(), raised.into());
-        out.push(Record::Roles { id, roles, raise_privs, raised });
+        put(Record::Roles { id, roles, raise_privs, raised });
     }
     if let Some(Offset { start, limit }) = map.offset {
         let same = [start, limit];
-        out.push(Record::Offset { id, uid: same, gid: same, projid: same });
+        put(Record::Offset { id, uid: same, gid: same, projid: same });
     }
     if let Some(Caps { kind, mask }) = map.caps {
-        out.push(Record::Capabilities { id, mask, kind });
+        put(Record::Capabilities { id, mask, kind });
     }
-    for (n, fileset) in &map.filesets {
-        let subid = FILESETS + FILESET * u32::from(*n);
+    for (n, fileset) in map.filesets.iter() {
+        let subid = FILESETS + FILESET * n;
         let mut header = [0; 32];
         header[0] = u8::from(fileset.ro);
-        out.push(Record::Fileset { id, subid, header });
+        put(Record::Fileset { id, subid, header });
         let path: Vec<u8> = fileset.path.bytes().chain([0]).collect();
         for (number, piece) in (0_u16..FILESET as u16 - 1).zip(path.chunks(PIECE)) {
             let mut text = [0; 32];
             let (words, rest) = text.split_at_mut(PIECE);
             words.iter_mut().zip(piece).for_each(|(to, from)| *to = *from);
             rest.iter_mut().zip(number.to_le_bytes()).for_each(|(to, from)| *to = from);
-            out.push(Record::FilesetPart { id, subid: subid + 1 + u32::from(number), text });
+            put(Record::FilesetPart { id, subid: subid + 1 + u32::from(number), text });
         }
     }
-    let ranges = map.ranges.iter().map(|(n, r)| (*n, r));
+    let ranges = map.ranges.iter();
     let bans = map.bans.iter().map(|(n, r)| (n | BANNED, r));
     for (range_id, range) in ranges.chain(bans) {
-        out.push(match *range {
+        put(match *range {
             Range::Row(start, end) => Record::Range { id, range_id, start, end },
             Range::Prefix(nid, netmask) => Record::NidMask { id, range_id, nid, netmask },
         });
     }
     for kind in [IdKind::Uid, IdKind::Gid, IdKind::Projid] {
         let pairs = map.idmap(kind).iter();
-        out.extend(pairs.map(|(client, fs)| Record::IdMap { id, kind, client, fs }));
+        pairs.for_each(|(client, fs)| put(Record::IdMap { id, kind, client, fs }));
     }
-    out.iter().map(Record::to_entry).collect()
 }
 
 /// Nodemaps by name, and whether they are in force, from an index: what an import finds.
@@ -219,16 +253,15 @@ pub fn parse(index: &[Entry]) -> Result<(bool, BTreeMap<String, Nodemap>), Strin
     for ((id, n), pieces) in pieces {
         let bytes: Vec<u8> = pieces.into_values().flatten().take_while(|b| *b != 0).collect();
         let path = String::from_utf8(bytes).map_err(|_| format!("fileset {n} of nodemap {id} is no text"))?;
-        let n = u16::try_from(n).unwrap_or(u16::MAX);
-        let map = maps.get_mut(&id).and_then(|map| map.filesets.get_mut(&n));
+        let map = maps.get_mut(&id).and_then(|map| map.filesets.get_mut(n));
         map.ok_or_else(|| format!("fileset {n} of nodemap {id} has no head"))?.path = path;
     }
     Ok((active, maps.into_iter().filter_map(|(id, map)| Some((names.remove(&id)?, map))).collect()))
 }
 
-fn fileset(subid: u32) -> Option<u16> {
-    let n = u16::try_from(subid.checked_sub(FILESETS)? / FILESET).ok()?;
-    (usize::from(n) < super::FILESETS).then_some(n)
+fn fileset(subid: u32) -> Option<u32> {
+    let n = subid.checked_sub(FILESETS)? / FILESET;
+    ((n as usize) < super::FILESETS).then_some(n)
 }
 
 fn range(map: &mut Nodemap, id: u32, range: Range) {

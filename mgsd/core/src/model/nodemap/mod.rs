@@ -6,6 +6,7 @@ pub mod changes;
 pub mod index;
 pub mod query;
 pub mod range;
+pub mod sorted;
 pub mod spans;
 mod stored;
 pub mod words;
@@ -13,6 +14,7 @@ pub mod words;
 pub use range::Range;
 pub use stored::{Part, PartKey};
 
+use sorted::Sorted;
 use spans::{Span, Spans};
 use std::collections::BTreeMap;
 use wire::nodemap::{IdKind, cluster_flags as f, cluster_flags2 as f2};
@@ -91,15 +93,15 @@ pub struct Fileset {
 /// Ids of clients and ids of the file system: one to one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IdMap {
-    to_fs: BTreeMap<u32, u32>,
-    to_client: BTreeMap<u32, u32>,
+    to_fs: Sorted<u32>,
+    to_client: Sorted<u32>,
 }
 
 impl IdMap {
     /// Adds a pair. Whatever had one of the two ids makes room; so did a kernel MGS.
     pub fn insert(&mut self, client: u32, fs: u32) {
         self.remove(client);
-        if let Some(old) = self.to_client.get(&fs).copied() {
+        if let Some(old) = self.to_client.get(fs).copied() {
             self.remove(old);
         }
         self.to_fs.insert(client, fs);
@@ -107,21 +109,21 @@ impl IdMap {
     }
     /// Removes the pair of a client's id; its id in the file system.
     pub fn remove(&mut self, client: u32) -> Option<u32> {
-        let fs = self.to_fs.remove(&client)?;
-        self.to_client.remove(&fs);
+        let fs = self.to_fs.remove(client)?;
+        self.to_client.remove(fs);
         Some(fs)
     }
     /// Id in the file system.
     pub fn fs(&self, client: u32) -> Option<u32> {
-        self.to_fs.get(&client).copied()
+        self.to_fs.get(client).copied()
     }
     /// Id on the client.
     pub fn client(&self, fs: u32) -> Option<u32> {
-        self.to_client.get(&fs).copied()
+        self.to_client.get(fs).copied()
     }
     /// Pairs in the order of the clients' ids.
     pub fn iter(&self) -> impl Iterator<Item = (u32, u32)> {
-        self.to_fs.iter().map(|(client, fs)| (*client, *fs))
+        self.to_fs.iter().map(|(client, fs)| (client, *fs))
     }
     /// Pairs.
     pub fn len(&self) -> usize {
@@ -133,9 +135,8 @@ impl IdMap {
     }
     /// Clients' ids from `first` to `last` lose their pairs.
     fn clear(&mut self, first: u32, last: u32) {
-        let gone: Vec<u32> = self.to_fs.range(first..=last).map(|(client, _)| *client).collect();
-        for client in gone {
-            self.remove(client);
+        for (_, fs) in self.to_fs.remove_range(first, last) {
+            self.to_client.remove(fs);
         }
     }
 }
@@ -160,11 +161,11 @@ pub struct Nodemap {
     /// SELinux policy that clients must have; servers hear of it by `set_param -P` only.
     pub sepol: String,
     /// By number: 0 is the primary one.
-    pub filesets: BTreeMap<u16, Fileset>,
+    pub filesets: Sorted<Fileset>,
     /// NIDs that belong to it, by range id.
-    pub ranges: BTreeMap<u32, Range>,
+    pub ranges: Sorted<Range>,
     /// NIDs that may not connect, by range id; they count for themselves.
-    pub bans: BTreeMap<u32, Range>,
+    pub bans: Sorted<Range>,
     /// User ids.
     pub uid: IdMap,
     /// Group ids.
@@ -185,12 +186,12 @@ impl Nodemap {
             offset: None,
             caps: None,
             sepol: String::new(),
-            filesets: BTreeMap::new(),
-            ranges: BTreeMap::new(),
-            bans: BTreeMap::new(),
-            uid: IdMap { to_fs: BTreeMap::new(), to_client: BTreeMap::new() },
-            gid: IdMap { to_fs: BTreeMap::new(), to_client: BTreeMap::new() },
-            projid: IdMap { to_fs: BTreeMap::new(), to_client: BTreeMap::new() },
+            filesets: Sorted::new(),
+            ranges: Sorted::new(),
+            bans: Sorted::new(),
+            uid: IdMap { to_fs: Sorted::new(), to_client: Sorted::new() },
+            gid: IdMap { to_fs: Sorted::new(), to_client: Sorted::new() },
+            projid: IdMap { to_fs: Sorted::new(), to_client: Sorted::new() },
         }
     }
     /// A new one: it begins with the properties of the default nodemap, and without filesets.
@@ -249,7 +250,7 @@ pub struct Head {
 pub struct Nodemaps {
     /// What no single one has.
     pub head: Head,
-    maps: BTreeMap<String, Nodemap>,
+    maps: BTreeMap<String, Box<Nodemap>>,
     spans: Spans,
     /// Those whose lists lie beside them in the store.
     parted: std::collections::BTreeSet<String>,
@@ -259,7 +260,7 @@ impl Default for Nodemaps {
     fn default() -> Self {
         Self {
             head: Head::default(),
-            maps: BTreeMap::from([(DEFAULT.to_owned(), Nodemap::untouched())]),
+            maps: BTreeMap::from([(DEFAULT.to_owned(), Box::new(Nodemap::untouched()))]),
             spans: Spans::default(),
             parted: std::collections::BTreeSet::new(),
         }
@@ -269,11 +270,11 @@ impl Default for Nodemaps {
 impl Nodemaps {
     /// One by its name; the default nodemap is always there.
     pub fn get(&self, name: &str) -> Option<&Nodemap> {
-        self.maps.get(name)
+        self.maps.get(name).map(Box::as_ref)
     }
     /// All in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Nodemap)> {
-        self.maps.iter().map(|(name, map)| (name.as_str(), map))
+        self.maps.iter().map(|(name, map)| (name.as_str(), map.as_ref()))
     }
     /// How many, the default nodemap included.
     pub fn len(&self) -> usize {

@@ -7,6 +7,7 @@
 //! nodemap/<name>/uid/<n hex>  pairs of client ids 512 n and on; gid, projid, ranges, bans alike
 //! ```
 
+use super::sorted::Sorted;
 use super::words::{self, exact, parse_exact};
 use super::{Caps, Fileset, IdMap, Nodemap, Nodemaps, Offset, Range, Roles, Squash};
 use crate::error::Error;
@@ -93,7 +94,7 @@ struct Stored {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     sepol: String,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    filesets: BTreeMap<u16, StoredFileset>,
+    filesets: BTreeMap<u32, StoredFileset>,
     /// Absent: the lists lie beside it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     lists: Option<Lists>,
@@ -161,7 +162,7 @@ pub(super) fn write(name: &str, map: &Nodemap) -> Result<BTreeMap<String, Vec<u8
         filesets: map
             .filesets
             .iter()
-            .map(|(n, f)| (*n, StoredFileset { path: f.path.clone(), ro: f.ro }))
+            .map(|(n, f)| (n, StoredFileset { path: f.path.clone(), ro: f.ro }))
             .collect(),
         lists: short.then(|| Lists {
             ranges: texts(map.ranges.iter()),
@@ -191,8 +192,8 @@ fn write_part(
         Part::Ranges | Part::Bans => {
             let list = if part == Part::Ranges { &map.ranges } else { &map.bans };
             let mut parts: BTreeMap<u32, BTreeMap<u32, String>> = BTreeMap::new();
-            for (id, range) in list {
-                parts.entry(id >> PART_BITS).or_default().insert(*id, range.to_string());
+            for (id, range) in list.iter() {
+                parts.entry(id >> PART_BITS).or_default().insert(id, range.to_string());
             }
             for (number, list) in parts {
                 out.insert(key(number), json(name, &list)?);
@@ -215,8 +216,8 @@ fn json<T: Serialize>(name: &str, value: &T) -> Result<Vec<u8>, Error> {
     serde_json::to_vec(value).map_err(|e| Error::Bug { what: format!("value of nodemap '{name}': {e}") })
 }
 
-fn texts<'a>(ranges: impl Iterator<Item = (&'a u32, &'a Range)>) -> BTreeMap<u32, String> {
-    ranges.map(|(id, range)| (*id, range.to_string())).collect()
+fn texts<'a>(ranges: impl Iterator<Item = (u32, &'a Range)>) -> BTreeMap<u32, String> {
+    ranges.map(|(id, range)| (id, range.to_string())).collect()
 }
 
 /// Pairs in rows, as long as both sides count on.
@@ -242,7 +243,7 @@ fn rows(pairs: impl Iterator<Item = (u32, u32)>) -> Vec<String> {
 
 type Bad = String;
 
-fn read_ranges(texts: &BTreeMap<u32, String>) -> Result<BTreeMap<u32, Range>, Bad> {
+fn read_ranges(texts: &BTreeMap<u32, String>) -> Result<Sorted<Range>, Bad> {
     let read = |(id, text): (&u32, &String)| {
         Ok((*id, Range::parse(text).map_err(|e| format!("range '{}': {e}", text.escape_default()))?))
     };
@@ -301,7 +302,7 @@ impl Stored {
                 .collect(),
             ..Nodemap::untouched()
         };
-        if map.filesets.keys().any(|n| usize::from(*n) >= super::FILESETS)
+        if map.filesets.iter().any(|(n, _)| n as usize >= super::FILESETS)
             || map.filesets.values().any(|f| f.path.len() > super::PATH_MAX)
         {
             return Err("a fileset is out of bounds".to_owned());
@@ -330,7 +331,7 @@ impl Nodemaps {
         }
         let parted = stored.as_ref().is_some_and(|stored| stored.lists.is_none());
         let old = self.maps.remove(name);
-        for span in old.iter().flat_map(Nodemap::spans) {
+        for span in old.iter().flat_map(|map| map.spans()) {
             self.spans.release(&span);
         }
         // Parts that were not written stay what they are.
@@ -349,7 +350,7 @@ impl Nodemaps {
         if let Some(map) = map {
             let owner: Arc<str> = name.into();
             map.spans().for_each(|span| self.spans.claim(span, &owner));
-            self.maps.insert(name.to_owned(), map);
+            self.maps.insert(name.to_owned(), Box::new(map));
         }
         Ok(())
     }
@@ -375,18 +376,17 @@ impl Nodemaps {
                 let texts: Option<BTreeMap<u32, String>> =
                     serde_json::from_slice(value).map_err(|e| e.to_string())?;
                 let ranges = read_ranges(&texts.unwrap_or_default())?;
-                if ranges.keys().any(|id| !(first..=last).contains(id)) {
+                if ranges.iter().any(|(id, _)| !(first..=last).contains(&id)) {
                     return Err("a range belongs elsewhere".to_owned());
                 }
                 let owner: Arc<str> = key.name.into();
                 let list = if banned { &mut map.bans } else { &mut map.ranges };
-                let gone: Vec<u32> = list.range(first..=last).map(|(id, _)| *id).collect();
-                for range in gone.iter().filter_map(|id| list.remove(id)) {
+                for (_, range) in list.remove_range(first, last) {
                     self.spans.release(&range.span(banned));
                 }
-                for (id, range) in ranges {
+                for (id, range) in ranges.iter() {
                     self.spans.claim(range.span(banned), &owner);
-                    list.insert(id, range);
+                    list.insert(id, *range);
                 }
                 Ok(())
             }

@@ -73,15 +73,15 @@ fn checked(name: &str, id: u32) -> Result<u32, Error> {
 pub(super) fn del_range(tx: &mut Tx<'_>, name: &str, text: &str) -> Result<Did, Error> {
     let range = parse(text)?;
     let map = other(tx, name, "ranges")?;
-    let Some(id) = map.ranges.iter().find(|(_, r)| **r == range).map(|(id, _)| *id) else {
+    let Some(id) = map.ranges.iter().find(|(_, r)| **r == range).map(|(id, _)| id) else {
         return missing(name, &range, "range");
     };
-    map.ranges.remove(&id);
+    map.ranges.remove(id);
     let span = range.span(true);
     let inside = map.bans.iter().filter(|(_, ban)| span.holds(&ban.span(true)));
-    let inside: Vec<(u32, Span)> = inside.map(|(id, ban)| (*id, ban.span(true))).collect();
+    let inside: Vec<(u32, Span)> = inside.map(|(id, ban)| (id, ban.span(true))).collect();
     for (id, _) in &inside {
-        map.bans.remove(id);
+        map.bans.remove(*id);
     }
     inside.into_iter().for_each(|(_, span)| tx.release(span));
     tx.release(range.span(false));
@@ -138,10 +138,10 @@ pub(super) fn unban(tx: &mut Tx<'_>, name: &str, text: &str) -> Result<Did, Erro
     let range = parse(text)?;
     let name = &whose(tx, name, &range);
     let map = known(tx, name)?;
-    let Some(id) = map.bans.iter().find(|(_, r)| **r == range).map(|(id, _)| *id) else {
+    let Some(id) = map.bans.iter().find(|(_, r)| **r == range).map(|(id, _)| id) else {
         return missing(name, &range, "banned range");
     };
-    map.bans.remove(&id);
+    map.bans.remove(id);
     tx.release(range.span(true));
     Ok(Did::Served)
 }

@@ -4,12 +4,12 @@ use super::{Did, known, refused};
 use crate::Errno;
 use crate::error::Error;
 use crate::model::command::param;
+use crate::model::nodemap::sorted::Sorted;
 use crate::model::nodemap::{FILESETS, Fileset, PATH_MAX};
 use crate::model::tx::Tx;
-use std::collections::BTreeMap;
 use wire::nodemap::cluster_flags2 as f2;
 
-type Filesets = BTreeMap<u16, Fileset>;
+type Filesets = Sorted<Fileset>;
 
 fn check(name: &str, path: &str) -> Result<(), Error> {
     if path.len() > PATH_MAX {
@@ -23,8 +23,8 @@ fn check(name: &str, path: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn find(filesets: &Filesets, path: &str) -> Option<u16> {
-    filesets.iter().find(|(_, f)| f.path == path).map(|(n, _)| *n)
+fn find(filesets: &Filesets, path: &str) -> Option<u32> {
+    filesets.iter().find(|(_, f)| f.path == path).map(|(n, _)| n)
 }
 
 /// Puts one in; what cannot be says why.
@@ -41,13 +41,13 @@ fn put(
     }
     let number = match alternate {
         false => 0,
-        true => (1..).find(|n| !filesets.contains_key(n)).unwrap_or(u16::MAX),
+        true => (1..).find(|n| !filesets.contains(*n)).unwrap_or(u32::MAX),
     };
-    if usize::from(number) >= FILESETS {
+    if number as usize >= FILESETS {
         let what = format!("has {} alternate filesets, no more fit", FILESETS - 1);
         return refused(name, Errno::ENOSPC, what, "remove one");
     }
-    if let Some(primary) = filesets.get(&number) {
+    if let Some(primary) = filesets.get(number) {
         let what = format!("has the primary fileset '{}' already", primary.path);
         return refused(name, Errno::EEXIST, what, "add this one as alternate, or modify the other");
     }
@@ -71,6 +71,9 @@ fn in_index(tx: &mut Tx<'_>, name: &str) -> Result<bool, Error> {
 /// Takes `nodemap.<name>.fileset` out of the log `params`.
 pub(super) fn forget_param(tx: &mut Tx<'_>, name: &str) -> Result<(), Error> {
     let path = format!("nodemap.{name}.fileset");
+    if !tx.fileset_params().contains(&path) {
+        return Ok(());
+    }
     let delete = param::Command::Set { path, value: String::new(), delete: true };
     match delete.plan(tx) {
         Err(error) if error.errno() == Errno::ENOENT => Ok(()),
@@ -87,8 +90,8 @@ pub(super) fn set(tx: &mut Tx<'_>, name: &str, path: &str) -> Result<Did, Error>
     let moved = in_index(tx, name)?;
     let map = known(tx, name)?;
     let before = map.filesets.clone();
-    match map.filesets.get_mut(&0) {
-        _ if none => drop(map.filesets.remove(&0)),
+    match map.filesets.get_mut(0) {
+        _ if none => drop(map.filesets.remove(0)),
         // The kernel takes the mark read-only away as well.
         Some(primary) => *primary = Fileset { path: path.to_owned(), ro: false },
         None => put(name, &mut map.filesets, path, false, false)?,
@@ -110,7 +113,7 @@ pub(super) fn add(
     let map = known(tx, name)?;
     check(name, path)?;
     if find(&map.filesets, path).is_some_and(|n| {
-        (n != 0) == alternate && map.filesets.get(&n).is_some_and(|f| f.ro == ro)
+        (n != 0) == alternate && map.filesets.get(n).is_some_and(|f| f.ro == ro)
     }) {
         return Ok(Did::Nothing);
     }
@@ -128,7 +131,7 @@ pub(super) fn del(tx: &mut Tx<'_>, name: &str, path: Option<&str>) -> Result<Did
     };
     check(name, path)?;
     match find(&map.filesets, path) {
-        Some(n) => drop(map.filesets.remove(&n)),
+        Some(n) => drop(map.filesets.remove(n)),
         None => return missing(name, path),
     }
     Ok(Did::Served)
@@ -153,7 +156,7 @@ pub(super) fn modify(
     }
     let Some(n) = find(&map.filesets, path) else { return missing(name, path) };
     let before = map.filesets.clone();
-    let Some(old) = map.filesets.remove(&n) else { return missing(name, path) };
+    let Some(old) = map.filesets.remove(n) else { return missing(name, path) };
     let new = Fileset { path: rename.unwrap_or(path).to_owned(), ro: ro.unwrap_or(old.ro) };
     let alternate = alternate.unwrap_or(n != 0);
     if alternate == (n != 0) && new.path == old.path {

@@ -246,10 +246,14 @@ fn check_name(name: &str, action: &Action) -> Result<(), Error> {
 
 /// The nodemap, to change it.
 fn known<'a>(tx: &'a mut Tx<'_>, name: &str) -> Result<&'a mut Nodemap, Error> {
-    let missing = || {
-        Error::refused(object(name), Errno::ENOENT, "does not exist", "see 'mgsctl nodemap list', or add it")
-    };
-    tx.nodemap_mut(name).ok_or_else(missing)
+    match tx.nodemap_mut(name) {
+        Some(map) => Ok(map),
+        None => unknown(name),
+    }
+}
+
+fn unknown<T>(name: &str) -> Result<T, Error> {
+    refused(name, Errno::ENOENT, "does not exist", "see 'mgsctl nodemap list', or add it")
 }
 
 /// The same for what the default nodemap cannot have.
@@ -280,7 +284,9 @@ fn del(tx: &mut Tx<'_>, name: &str) -> Result<Did, Error> {
     if name == DEFAULT {
         return refused(name, Errno::EINVAL, "cannot be deleted", "set its properties instead");
     }
-    known(tx, name)?;
+    if tx.nodemap(name).is_none() {
+        return unknown(name);
+    }
     tx.set_nodemap(name, None);
     fileset::forget_param(tx, name)?;
     Ok(Did::Served)
