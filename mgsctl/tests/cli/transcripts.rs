@@ -41,6 +41,7 @@ fn fs() {
             "fs recovery testfs on --dry-run --output yaml",
             "fs policy testfs approve",
             "fs approve-writeconf testfs",
+            "fs writeconf testfs ask",
         ],
     );
 }
@@ -120,6 +121,8 @@ fn client() {
         "client",
         &[
             "client list",
+            "client list --behind",
+            "client list --behind",
             "client list --output json",
             "client list --output yaml",
             "client record 10.9.9.9@tcp",
@@ -149,6 +152,60 @@ fn log() {
             "log print damaged",
             "log print unready",
             "log export nosuch",
+        ],
+    );
+}
+
+#[test]
+fn edits() {
+    transcript(
+        "edits",
+        &[
+            "log readers testfs-client",
+            "log readers testfs-client --output json",
+            "log readers nosuch",
+            "log cancel testfs-client 44 --output json",
+            "log compact testfs --dry-run",
+            "log clear testfs-OST000a",
+            "log remove testfs-client.1795232206.bak",
+            "target replace-nids testfs-OST000a 10.77.0.5@tcp,10.78.0.5@tcp1:10.77.0.6@tcp --dry-run --output json",
+            "target replace-nids testfs-OST000a 10.77.0.5@tcp --rewrite --output yaml",
+            "target remove testfs-OST000a --output json",
+            "fs fork testfs snap0001 --output json",
+            "fs rename testfs newfs",
+            "fs erase scratch --dry-run",
+        ],
+    );
+}
+
+#[test]
+fn barrier() {
+    transcript(
+        "barrier",
+        &[
+            "barrier stat testfs",
+            "barrier stat testfs --output json",
+            "barrier stat tesfs",
+            "barrier freeze testfs --output json",
+            "barrier freeze testfs --timeout 0",
+            "barrier thaw testfs --dry-run",
+            "barrier rescan testfs --output yaml",
+        ],
+    );
+}
+
+#[test]
+fn connections() {
+    transcript(
+        "connections",
+        &[
+            "client evict 10.77.0.4@tcp --output json",
+            "client deny 10.77.0.66@tcp 10.77.0.67@tcp --output json",
+            "client allow 10.77.0.66@tcp --dry-run",
+            "client denied",
+            "client denied --output yaml",
+            "client close --output json",
+            "client open --output json",
         ],
     );
 }
@@ -192,6 +249,16 @@ fn setting() {
             "param set testfs-OST000a.osc.max_dirty_mb=64",
             "param set osc.*.max_dirty_mb=64 --syntax set_param --dry-run",
             "param unset osc.*.max_dirty_mb --output yaml",
+            "param get testfs-OST000a osc.max_dirty_mb",
+            "param get testfs-OST000a osc.max_dirty_mb --output json",
+            "param get testfs-OST0000 osc.max_dirty_mb",
+            "param history testfs-OST000a.osc.max_dirty_mb",
+            "param history testfs-OST000a.osc.max_dirty_mb --output yaml",
+            "param status",
+            "param status 40 --output json",
+            "param policy",
+            "param policy warn --dry-run",
+            "param import ../vectors/tunables/llog_print.txt",
         ],
     );
 }
