@@ -122,7 +122,6 @@ fn client() {
         &[
             "client list",
             "client list --behind",
-            "client list --behind",
             "client list --output json",
             "client list --output yaml",
             "client record 10.9.9.9@tcp",
