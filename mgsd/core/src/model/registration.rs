@@ -2,8 +2,8 @@
 
 use super::Resource;
 use super::admission::{self, Admission, Origin};
-use super::commit::EventKind;
 use super::command::{gate, param};
+use super::commit::EventKind;
 use super::conf_param::{self, Scope, Setting};
 use super::names::{MAX_INDEX, TargetId, TargetKind, check_fsname, client_log};
 use super::params;

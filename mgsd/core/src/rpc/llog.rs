@@ -71,7 +71,9 @@ fn unknown(engine: &Engine, name: &str) -> Option<String> {
     let known = &engine.view.fs;
     let (fs, last) = (fs.escape_default(), last.escape_default());
     if known.contains_key(log_base(name)) {
-        return Some(format!("'{fs}' has no log '{last}'; what is registered: 'mgsctl target list --fs {fs}'"));
+        return Some(format!(
+            "'{fs}' has no log '{last}'; what is registered: 'mgsctl target list --fs {fs}'"
+        ));
     }
     let mut names: Vec<&str> = known.keys().take(NAMED).map(String::as_str).collect();
     if known.len() > NAMED {

@@ -50,11 +50,12 @@ impl Present {
         let Some(asked) = self.asked.remove(&(node, bits)) else { return };
         let Some(Rpc::Reply { body, content, .. }) = rpc else { return };
         match content {
-            Reply::Connect(_) if body.status == 0 => {
-                if self.exports.get(&node).is_none_or(|(handle, _)| *handle != body.handle) {
-                    self.leave(node);
-                    self.exports.insert(node, (body.handle, [asked, at]));
-                }
+            Reply::Connect(_)
+                if body.status == 0
+                    && self.exports.get(&node).is_none_or(|(handle, _)| *handle != body.handle) =>
+            {
+                self.leave(node);
+                self.exports.insert(node, (body.handle, [asked, at]));
             }
             Reply::Enqueue(lock, _) if body.status == 0 => {
                 self.locks.insert((node, lock.handle), [asked, at]);
