@@ -237,6 +237,7 @@ set_cap NM set:cap_chown,cap_fowner";
     let first = entries(&mgs);
     order(&mut mgs, "del nm1").unwrap();
     assert_eq!(entries(&mgs), untouched);
+    assert_eq!(mgs.engine.view().logs.keys().collect::<Vec<_>>(), ["params"], "no log of its own");
     // An id is never used again.
     order(&mut mgs, &format!("add nm2\n{}", all.replace("NM", "nm2"))).unwrap();
     assert_eq!(entries(&mgs).len(), first.len());
