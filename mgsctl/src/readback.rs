@@ -14,12 +14,22 @@ pub(crate) fn effective(found: &EffectiveParam) -> String {
     if !found.registered {
         fields.add("registered", "no: this is what it will be told");
     }
-    let mut table = Table::new(&["READERS-OF", "VALUE", "HOLDS", "ASSIGNED", "RECORD", "#SEQ", "SINCE", "BY"]);
+    let mut table =
+        Table::new(&["READERS-OF", "VALUE", "HOLDS", "ASSIGNED", "RECORD", "#SEQ", "SINCE", "BY"]);
     for reader in &found.readers {
         if reader.in_force.is_empty() {
             let default = found.default.as_deref().unwrap_or("?").to_owned();
             let none = String::new;
-            table.row([reader.log.clone(), default, "default".to_owned(), none(), none(), none(), none(), none()]);
+            table.row([
+                reader.log.clone(),
+                default,
+                "default".to_owned(),
+                none(),
+                none(),
+                none(),
+                none(),
+                none(),
+            ]);
         }
         let holds = reader.in_force.iter().map(|t| (if t.unset { "default" } else { "yes" }, t));
         for (holds, told) in holds.chain(reader.shadowed.iter().map(|t| ("shadowed", t))) {
@@ -66,7 +76,15 @@ pub(crate) fn status(reach: &ChangeReach) -> String {
     for log in &reach.logs {
         if log.nodes.is_empty() {
             let none = String::new;
-            table.row([log.log.clone(), log.index.to_string(), "(no reader)".to_owned(), none(), none(), none(), none()]);
+            table.row([
+                log.log.clone(),
+                log.index.to_string(),
+                "(no reader)".to_owned(),
+                none(),
+                none(),
+                none(),
+                none(),
+            ]);
         }
         for node in &log.nodes {
             table.row([

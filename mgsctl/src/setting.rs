@@ -6,8 +6,8 @@ use mgs_api::{Client, List, ParamAssignment, ParamInForce, ParamPolicy, ParamSyn
 use crate::change::{self, How};
 use crate::exit::Failure;
 use crate::output::Output;
-use crate::{import, param, readback};
 use crate::table::Table;
+use crate::{import, param, readback};
 
 /// Both sides of the noun.
 #[derive(Debug, Subcommand)]
@@ -161,7 +161,8 @@ impl Command {
                 api.param_set(&to, how.dry_run).await?
             }
             Command::Unset { assignment, syntax, how } => {
-                let what = ParamAssignment { assignment, syntax: syntax.map(Into::into), force: false, wait: false };
+                let what =
+                    ParamAssignment { assignment, syntax: syntax.map(Into::into), force: false, wait: false };
                 api.param_unset(&what, how.dry_run).await?
             }
         };

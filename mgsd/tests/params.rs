@@ -4,7 +4,8 @@
 
 use lustre_peer::host::{HostConfig, PeerHost};
 use mgs_api::{
-    Client, Error, NodemapEdit, NodemapEdits, ParamAssignment, ParamPolicy, ParamSyntax, Validation, Writeconf,
+    Client, Error, NodemapEdit, NodemapEdits, ParamAssignment, ParamPolicy, ParamSyntax, Validation,
+    Writeconf,
 };
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -152,7 +153,11 @@ async fn judged_read_back_followed_and_kept() {
         assert!(api.param_unset(&assign(name, None), false).await.unwrap().seq.is_some(), "{text}");
         let history = api.param_history(name).await.unwrap().items;
         let last = history.last().unwrap();
-        assert_eq!((history.len(), &last.value, last.by.starts_with("uid:")), (2, &None, true), "{history:?}");
+        assert_eq!(
+            (history.len(), &last.value, last.by.starts_with("uid:")),
+            (2, &None, true),
+            "{history:?}"
+        );
     }
     for (target, name, _) in TWENTY {
         let found = api.param_effective(target, name).await.unwrap();
@@ -163,7 +168,9 @@ async fn judged_read_back_followed_and_kept() {
 
     assert_eq!(api.param_policy().await.unwrap().validation, Validation::Enforce);
     api.set_param_policy(&ParamPolicy { validation: Validation::Warn }, false).await.unwrap();
-    assert!(api.param_set(&assign("testfs.llite.some_wrong_param=10", None), false).await.unwrap().seq.is_some());
+    assert!(
+        api.param_set(&assign("testfs.llite.some_wrong_param=10", None), false).await.unwrap().seq.is_some()
+    );
     api.fs_writeconf("testfs", Writeconf::Ask, false).await.unwrap();
     assert_eq!(api.fs("testfs").await.unwrap().writeconf, Writeconf::Ask);
 }

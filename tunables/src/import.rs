@@ -10,7 +10,9 @@ use crate::prefix::prefix;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadImport {
     /// A record of a parameter without the fields that make one.
-    #[error("{0:?} has no device or no parameter: a record is - {{ index: N, event: conf_param, device: D, parameter: NAME=VALUE }}")]
+    #[error(
+        "{0:?} has no device or no parameter: a record is - {{ index: N, event: conf_param, device: D, parameter: NAME=VALUE }}"
+    )]
     Fields(String),
     /// It does not say for which file system.
     #[error("{0:?} names no file system, and the file has none or several")]
@@ -28,7 +30,8 @@ pub enum BadImport {
 /// records that name none (`sys.timeout`); by default the one that all others name.
 pub fn import(text: &[u8], fs: Option<&str>) -> Vec<(usize, Result<Assignment, BadImport>)> {
     let lines = || text.split(|b| *b == b'\n').enumerate();
-    let named: BTreeSet<String> = lines().filter_map(|(_, line)| fs_of(std::str::from_utf8(line).ok()?)).collect();
+    let named: BTreeSet<String> =
+        lines().filter_map(|(_, line)| fs_of(std::str::from_utf8(line).ok()?)).collect();
     let only = named.iter().next().filter(|_| named.len() == 1).map(String::as_str);
     let mut skipped = false;
     let mut out = Vec::new();
@@ -81,7 +84,11 @@ fn of_record(line: &str, record: &str, fs: Option<&str>) -> Result<Option<Assign
         let at = record.find(&format!("{name}: "))?;
         let rest = record.get(at + name.len() + 2..)?;
         // The value of a parameter goes on to the end: it may have commas.
-        let end = if name == "value" || name == "parameter" { rest.len() } else { rest.find(',').unwrap_or(rest.len()) };
+        let end = if name == "value" || name == "parameter" {
+            rest.len()
+        } else {
+            rest.find(',').unwrap_or(rest.len())
+        };
         rest.get(..end).map(str::trim)
     };
     let syntax = match field("event") {
@@ -143,8 +150,7 @@ mod tests {
     /// What a kernel MGS printed at the end of its session, sections that are dead among it.
     #[test]
     fn a_recorded_print() {
-        let text =
-            include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/tunables/llog_print.txt"));
+        let text = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/tunables/llog_print.txt"));
         let found: BTreeSet<String> = import(text, None).into_iter().map(|(_, a)| a.unwrap().text).collect();
         assert_eq!(
             found.iter().map(String::as_str).collect::<Vec<_>>(),

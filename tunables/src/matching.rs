@@ -52,14 +52,25 @@ mod tests {
     #[test]
     fn patterns_and_what_they_mean() {
         let name = "osc.testfs-OST0000-osc-*.max_dirty_mb";
-        for pattern in ["osc.*.max_dirty_mb", "osc.testfs-*.max_dirty_mb", "osc.testfs-OST000[0-3]*.max_dirty_mb", name,
-            "{osc,mdc}.*.max_dirty_mb", "osc.*OST0000*.max_*"]
-        {
+        for pattern in [
+            "osc.*.max_dirty_mb",
+            "osc.testfs-*.max_dirty_mb",
+            "osc.testfs-OST000[0-3]*.max_dirty_mb",
+            name,
+            "{osc,mdc}.*.max_dirty_mb",
+            "osc.*OST0000*.max_*",
+        ] {
             assert!(covers(pattern, name) && overlap(pattern, name), "{pattern}");
         }
-        for pattern in ["osc.*.max_dirty", "mdc.*.max_dirty_mb", "osc.other-*.max_dirty_mb", "osc.*OST0001*.max_dirty_mb",
-            "osc.*.*.max_dirty_mb", "osc.{a,b", ""]
-        {
+        for pattern in [
+            "osc.*.max_dirty",
+            "mdc.*.max_dirty_mb",
+            "osc.other-*.max_dirty_mb",
+            "osc.*OST0001*.max_dirty_mb",
+            "osc.*.*.max_dirty_mb",
+            "osc.{a,b",
+            "",
+        ] {
             assert!(!covers(pattern, name), "{pattern}");
         }
         assert!(covers("osd-zfs.*.auto_scrub", "osd-*.testfs-OST0000.auto_scrub"));

@@ -9,8 +9,8 @@ use assignments::{BAD, GOOD, NOT_YET, hostile, lines};
 use harness::Mgs;
 use mgs_core::Errno;
 use mgs_core::engine::Event;
-use mgs_core::model::command::nodemap::{self, Action, Edit};
 use mgs_core::model::command::Command;
+use mgs_core::model::command::nodemap::{self, Action, Edit};
 use mgs_core::model::command::param::{self, Syntax};
 use mgs_core::model::commit::{CommitRecord, EventKind};
 use mgs_core::model::settings::Validation;
@@ -40,7 +40,9 @@ fn good_examples_are_stored() {
     for (syntax, text, _) in lines {
         match mgs.order(assign(&text, Some(syntax), false)) {
             Err(error) if !NOT_YET.contains(&text.as_str()) => wrong.push(format!("{text}: {error}")),
-            Ok(_) if NOT_YET.contains(&text.as_str()) => wrong.push(format!("{text} is stored: take it off the list")),
+            Ok(_) if NOT_YET.contains(&text.as_str()) => {
+                wrong.push(format!("{text} is stored: take it off the list"))
+            }
             _ => {}
         }
     }

@@ -66,7 +66,14 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         1 => prop_oneof![Just(Writeconf::Reapply), Just(Writeconf::Wipe), Just(Writeconf::Ask)].prop_map(What::Keep),
     ];
     let event = (what, 0..NAMES.len(), 0_usize..3, 0_u32..3, any::<bool>(), prop::bool::weighted(0.2));
-    let event = event.prop_map(|(what, name, value, index, mdt, brings)| Event { what, name, value, index, mdt, brings });
+    let event = event.prop_map(|(what, name, value, index, mdt, brings)| Event {
+        what,
+        name,
+        value,
+        index,
+        mdt,
+        brings,
+    });
     prop::collection::vec(event, 1..40)
 }
 
@@ -141,8 +148,10 @@ fn read_back(mgs: &Mgs, log: &str, tree: &ConfigTree) {
     }
     for ((device, name), value) in all {
         let (of, asked) = question(log, &device, &name);
-        let found = effective(mgs.engine.view(), 0, &of, &asked).unwrap_or_else(|e| panic!("{of} {asked}: {e}"));
-        let reader = found.readers.iter().find(|r| r.log == log).unwrap_or_else(|| panic!("{log}: {found:?}"));
+        let found =
+            effective(mgs.engine.view(), 0, &of, &asked).unwrap_or_else(|e| panic!("{of} {asked}: {e}"));
+        let reader =
+            found.readers.iter().find(|r| r.log == log).unwrap_or_else(|| panic!("{log}: {found:?}"));
         let told: Vec<_> = reader.in_force.iter().chain(&reader.shadowed).collect();
         let own: Vec<&str> =
             told.iter().filter(|t| t.syntax == Syntax::ConfParam).map(|t| t.value.as_str()).collect();
@@ -205,7 +214,11 @@ fn bound(mgs: &Mgs, trees: &BTreeMap<String, ConfigTree>) {
                 let expected = value.filter(|_| registered.contains(id));
                 assert_eq!(has("testfs-client", &device, name), expected, "{id} {name}");
                 for mdt in registered.iter().filter(|id| id.kind == TargetKind::Mdt) {
-                    assert_eq!(has(&mdt.svname("testfs"), &format!("{device}-{mdt}"), name), expected, "{mdt} {name}");
+                    assert_eq!(
+                        has(&mdt.svname("testfs"), &format!("{device}-{mdt}"), name),
+                        expected,
+                        "{mdt} {name}"
+                    );
                 }
             }
             (Scope::Target(id), "ost") if registered.contains(id) => {

@@ -102,9 +102,12 @@ fn a_path_that_names_a_target_waits_too() {
 #[test]
 fn settings_of_all_reach_later_members() {
     let mut mgs = site();
-    for text in
-        ["testfs.sys.at_max=300", "testfs.sys.timeout=77", "testfs.quota.ost=ug", "testfs.mdt.identity_upcall=NONE"]
-    {
+    for text in [
+        "testfs.sys.at_max=300",
+        "testfs.sys.timeout=77",
+        "testfs.quota.ost=ug",
+        "testfs.mdt.identity_upcall=NONE",
+    ] {
         set(&mut mgs, text);
     }
     for target in [ost(1), mdt(1)] {
@@ -191,7 +194,9 @@ fn a_writeconf_keeps_settings_and_pools() {
     assert_eq!(all(&mgs), before);
     assert_eq!(told(&mgs, "testfs-OST0000", "osc.idle_timeout", "testfs-client"), "30");
     assert_eq!(pools(&mgs), [("fast".to_owned(), vec!["testfs-OST0000".to_owned()])]);
-    for (role, log) in [(Role::Client, "testfs-client"), (Role::Mdt, "testfs-MDT0001"), (Role::Mdt, "testfs-MDT0000")] {
+    for (role, log) in
+        [(Role::Client, "testfs-client"), (Role::Mdt, "testfs-MDT0001"), (Role::Mdt, "testfs-MDT0000")]
+    {
         let (tree, error) = execute_log(role, log, &mgs.engine.view().logs[log].log);
         assert_eq!((error, tree.pools["fast"].len()), (None, 1), "{log}");
     }
@@ -225,7 +230,10 @@ fn a_writeconf_of_one_target_writes_its_settings_again() {
         assert_eq!(register(&mut mgs, &target.writeconf()).status, 0);
         assert_eq!(all(&mgs), before);
     }
-    assert_eq!(mounted(&mgs, Role::Ost, "testfs-OST0000", "testfs-OST0000", "ost.brw_size").as_deref(), Some("8"));
+    assert_eq!(
+        mounted(&mgs, Role::Ost, "testfs-OST0000", "testfs-OST0000", "ost.brw_size").as_deref(),
+        Some("8")
+    );
 }
 
 #[test]
@@ -289,9 +297,12 @@ fn what_was_covered_holds_again() {
 fn names_are_understood_in_every_spelling() {
     let mut mgs = site();
     let seq = set(&mut mgs, "testfs-OST0000.osc.max_dirty_mb=64").seq;
-    for name in
-        ["osc.max_dirty_mb", "osc.*.max_dirty_mb", "osc.testfs-OST0000-osc-*.max_dirty_mb", "osc/*/max_dirty_mb"]
-    {
+    for name in [
+        "osc.max_dirty_mb",
+        "osc.*.max_dirty_mb",
+        "osc.testfs-OST0000-osc-*.max_dirty_mb",
+        "osc/*/max_dirty_mb",
+    ] {
         let answer = get(&mgs, "testfs-OST0000", name);
         assert_eq!(answer.canonical, "osc.testfs-OST0000-osc-*.max_dirty_mb", "{name}");
         assert_eq!(answer.conf_param.as_deref(), Some("testfs-OST0000.osc.max_dirty_mb"));
@@ -302,9 +313,13 @@ fn names_are_understood_in_every_spelling() {
     assert_eq!(get(&mgs, "testfs", "timeout").default.as_deref(), Some("100"));
     set(&mut mgs, "ost.OSS.ost_io.threads_max=64");
     assert_eq!(told(&mgs, "testfs-OST0000", "ost.OSS.ost_io.threads_max", "testfs-OST0000"), "64");
-    for (device, name) in [("testfs-OST0000", "osc.nosuch"), ("testfs-OST0000", "nosuch"), ("nofs", "sys.timeout"),
-        ("testfs-MDT0000", "osc.max_dirty_mb.x"), ("testfs", "")]
-    {
+    for (device, name) in [
+        ("testfs-OST0000", "osc.nosuch"),
+        ("testfs-OST0000", "nosuch"),
+        ("nofs", "sys.timeout"),
+        ("testfs-MDT0000", "osc.max_dirty_mb.x"),
+        ("testfs", ""),
+    ] {
         assert!(effective(mgs.engine.view(), 0, device, name).is_err(), "{device} {name}");
     }
 }

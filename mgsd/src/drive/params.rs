@@ -136,7 +136,8 @@ pub(super) async fn history(store: &dyn Store, name: &str) -> Result<Vec<ParamEv
     let (mut after, mut out) = (0, Vec::new());
     loop {
         let found = store.commits(after, STEP).await.map_err(|e| {
-            Problem::new(ProblemKind::Storage, "commits", e.to_string()).hint("'mgsctl status' tells of the store")
+            Problem::new(ProblemKind::Storage, "commits", e.to_string())
+                .hint("'mgsctl status' tells of the store")
         })?;
         let Some((last, _)) = found.last() else { return Ok(out) };
         after = *last;
@@ -145,13 +146,22 @@ pub(super) async fn history(store: &dyn Store, name: &str) -> Result<Vec<ParamEv
             let when = Time::from_unix(u64::try_from(record.time).unwrap_or(0));
             for event in record.events {
                 let (device, param, value, before) = match event.kind {
-                    EventKind::ParamSet { device, name, value, before } => (device, name, Some(value), before),
+                    EventKind::ParamSet { device, name, value, before } => {
+                        (device, name, Some(value), before)
+                    }
                     EventKind::ParamDeleted { device, name, before } => (device, name, None, before),
                     _ => continue,
                 };
                 let (syntax, spelled) = spelled(Some(device.as_str()).filter(|d| *d != PARAMS), &param);
                 if param == name || spelled == name || wanted.contains(&canonical(syntax, &spelled)) {
-                    out.push(ParamEvent { seq: *seq, time: when, by: event.actor, name: spelled, value, before });
+                    out.push(ParamEvent {
+                        seq: *seq,
+                        time: when,
+                        by: event.actor,
+                        name: spelled,
+                        value,
+                        before,
+                    });
                 }
             }
         }

@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use mgs_api::{
-    Change, ChangeReach, EffectiveParam, List, ParamAssignment, ParamEvent, ParamInForce, ParamPolicy, ParamSyntax,
-    Problem, Validation,
+    Change, ChangeReach, EffectiveParam, List, ParamAssignment, ParamEvent, ParamInForce, ParamPolicy,
+    ParamSyntax, Problem, Validation,
 };
 use mgs_core::model::command::param::{Command, Syntax};
 use mgs_core::model::settings;
@@ -148,10 +148,7 @@ pub(super) struct Since {
         (status = 200, description = "the answer", body = ChangeReach),
         (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn status(
-    State(mgs): State<Shared>,
-    Filter(of): Filter<Since>,
-) -> Answer<ChangeReach> {
+pub(super) async fn status(State(mgs): State<Shared>, Filter(of): Filter<Since>) -> Answer<ChangeReach> {
     Ok(Json(mgs.param_status(of.seq).await?))
 }
 

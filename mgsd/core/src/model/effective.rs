@@ -102,7 +102,8 @@ pub fn effective(view: &View, wall: i64, device: &str, name: &str) -> Result<Eff
             as_if_registered(&mut tx, &name.fs, id)?;
         }
     }
-    let conf_param = name.conf.as_ref().map(|(scope, param)| format!("{}.{param}", device_of(&name.fs, *scope)));
+    let conf_param =
+        name.conf.as_ref().map(|(scope, param)| format!("{}.{param}", device_of(&name.fs, *scope)));
     let (spelled, syntax) = match (&conf_param, &name.path) {
         (Some(conf), _) => (conf.clone(), tunables::Syntax::ConfParam),
         (None, path) => (path.clone().unwrap_or_default(), tunables::Syntax::SetParamP),
@@ -116,7 +117,10 @@ pub fn effective(view: &View, wall: i64, device: &str, name: &str) -> Result<Eff
     let found: Vec<_> = tunables.iter().filter_map(|id| catalogue.by_id(id)).collect();
     let one = |of: fn(&tunables::Tunable) -> Option<String>| {
         let all: BTreeSet<Option<String>> = found.iter().map(|t| of(t)).collect();
-        all.into_iter().next().filter(|_| found.iter().all(|t| of(t) == found.first().and_then(|f| of(f)))).flatten()
+        all.into_iter()
+            .next()
+            .filter(|_| found.iter().all(|t| of(t) == found.first().and_then(|f| of(f))))
+            .flatten()
     };
     Ok(Effective {
         canonical: canonical(syntax, &spelled),
@@ -165,7 +169,8 @@ fn understood(tx: &Tx<'_>, device: &str, name: &str) -> Result<Name, Error> {
     if !name.contains('.') {
         let mut all: Vec<(Scope, String)> = Vec::new();
         for tunable in catalogue.by_name(name) {
-            let spelled = tunable.conf_param.as_deref().and_then(|c| c.split_once('.')).and_then(|(_, p)| conf(p));
+            let spelled =
+                tunable.conf_param.as_deref().and_then(|c| c.split_once('.')).and_then(|(_, p)| conf(p));
             all.extend(spelled.filter(|found| !all.contains(found)));
         }
         let names: Vec<&str> = all.iter().map(|(_, param)| param.as_str()).collect();
@@ -209,7 +214,9 @@ fn named_in_logs(tx: &Tx<'_>, fs: &str, (scope, param): &(Scope, String)) -> boo
     let device = device_of(fs, *scope);
     logs(tx, &name).iter().any(|log| {
         let entry = tx.log(log);
-        entry.is_some_and(|e| records(log, &e.log).iter().any(|r| r.name == *param && r.device.as_ref() == Some(&device)))
+        entry.is_some_and(|e| {
+            records(log, &e.log).iter().any(|r| r.name == *param && r.device.as_ref() == Some(&device))
+        })
     })
 }
 
@@ -331,12 +338,19 @@ fn samples(name: &Name, log: &str) -> Vec<String> {
         ("quota", _) => {
             ["ldiskfs", "zfs"].iter().map(|osd| format!("osd-{osd}.{here}.quota_slave.enabled")).collect()
         }
-        ("osc", Some(mdt)) => ["osp", "osc"].iter().map(|c| format!("{c}.{device}-osc-{mdt}.{rest}")).collect(),
+        ("osc", Some(mdt)) => {
+            ["osp", "osc"].iter().map(|c| format!("{c}.{device}-osc-{mdt}.{rest}")).collect()
+        }
         ("mdc", Some(mdt)) => vec![format!("osp.{device}-osp-{mdt}.{rest}")],
         ("lov", None) => vec![format!("lov.{fs}-clilov-*.{rest}")],
-        ("lov" | "lod", Some(_)) => ["lod", "lov"].iter().map(|c| format!("{c}.{here}-mdtlov.{rest}")).collect(),
+        ("lov" | "lod", Some(_)) => {
+            ["lod", "lov"].iter().map(|c| format!("{c}.{here}-mdtlov.{rest}")).collect()
+        }
         ("mdt", _) => vec![format!("mdt.{here}.{rest}")],
-        _ => translate(tunables::Syntax::ConfParam, &format!("{device}.{param}")).into_iter().map(|t| t.name).collect(),
+        _ => translate(tunables::Syntax::ConfParam, &format!("{device}.{param}"))
+            .into_iter()
+            .map(|t| t.name)
+            .collect(),
     }
 }
 

@@ -1,5 +1,12 @@
 //! The lists of assignments that came with the catalogue.
-#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 use mgs_core::model::command::param::Syntax;
 
@@ -11,9 +18,7 @@ pub const HOSTILE: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../vectors/tunables/hostile.txt"));
 
 /// Good, and kept by no log of ours yet: failover nodes by path.
-pub const NOT_YET: [&str; 1] = [
-    "obdfilter.testfs-OST0000.failover.node=10.0.0.2@tcp",
-];
+pub const NOT_YET: [&str; 1] = ["obdfilter.testfs-OST0000.failover.node=10.0.0.2@tcp"];
 
 /// Assignments that are stored, with their syntax and third column.
 pub fn lines(list: &'static str) -> Vec<(Syntax, String, &'static str)> {

@@ -9,7 +9,9 @@ use crate::model::conf_param::Scope;
 use crate::model::names::TargetId;
 use crate::model::settings::Validation;
 use crate::model::tx::Tx;
-use tunables::{Assignment, Catalogue, Class, Judge, Policy, Stored, Topology, Verdict, canonical, translate};
+use tunables::{
+    Assignment, Catalogue, Class, Judge, Policy, Stored, Topology, Verdict, canonical, translate,
+};
 
 /// How strict to be with one assignment.
 #[derive(Clone, Copy, Debug, Default)]

@@ -51,7 +51,8 @@ pub fn bind(tx: &mut Tx<'_>, fs: &str, id: TargetId, fresh: &BTreeSet<String>) -
     for (scope, name, setting) in &wanted {
         let reach = if *scope == Scope::Target(id) { Reach::All } else { Reach::Only(fresh) };
         for value in setting.values.iter().filter(|v| !v.unset) {
-            let setting = conf_param::Setting { fs, scope: *scope, name, value: &value.value, delete: false, reach };
+            let setting =
+                conf_param::Setting { fs, scope: *scope, name, value: &value.value, delete: false, reach };
             conf_param::set(tx, &setting)?;
         }
     }
@@ -120,7 +121,10 @@ pub fn keep_on_erase(tx: &mut Tx<'_>, fs: &str, policy: Writeconf) -> Result<(),
 /// `EBUSY`: nobody has chosen what becomes of its settings.
 pub fn forget(tx: &mut Tx<'_>, fs: &str, id: TargetId, policy: Writeconf) -> Result<(), Error> {
     let own = |name: &str| OWN.iter().any(|class| name.starts_with(class));
-    let mine = tx.conf_settings(fs).into_iter().filter(|((scope, name), _)| *scope == Scope::Target(id) && own(name));
+    let mine = tx
+        .conf_settings(fs)
+        .into_iter()
+        .filter(|((scope, name), _)| *scope == Scope::Target(id) && own(name));
     let mine: Vec<(String, bool)> = mine.map(|((_, name), v)| (name.clone(), v.is_unset())).collect();
     let wanted = mine.iter().filter(|(_, unset)| !unset).count();
     if policy == Writeconf::Ask && wanted > 0 {

@@ -37,7 +37,11 @@ impl std::fmt::Display for SettingKey<'_> {
 
 impl<'a> SettingKey<'a> {
     /// What stands behind `param/`.
-    pub(in crate::model) fn parse(second: &'a str, third: Option<&'a str>, fourth: Option<&'a str>) -> Option<Self> {
+    pub(in crate::model) fn parse(
+        second: &'a str,
+        third: Option<&'a str>,
+        fourth: Option<&'a str>,
+    ) -> Option<Self> {
         match (second, third, fourth) {
             ("policy", None, None) => Some(Self::Policy),
             ("params", Some(path), None) => Some(Self::Set(path)),

@@ -122,7 +122,12 @@ pub(in crate::model) fn set(tx: &mut Tx<'_>, s: &Setting<'_>, from: Option<Strin
     } else {
         let object = format!("parameter '{}.{}'", device_name(s.fs, s.scope), s.name);
         let hint = "register the target first";
-        return Err(Error::refused(object, Errno::ENOENT, "is kept for no target that has not registered", hint));
+        return Err(Error::refused(
+            object,
+            Errno::ENOENT,
+            "is kept for no target that has not registered",
+            hint,
+        ));
     }
     let stored = tx.conf_setting(s.fs, s.scope, s.name);
     let same = stored.is_some_and(|known| known.values.iter().any(|v| !v.unset && v.value == s.value));
@@ -188,7 +193,13 @@ fn uncover(tx: &mut Tx<'_>, s: &Setting<'_>) -> Result<(), Error> {
     others.sort_by_key(|(_, other)| std::cmp::Reverse(other.seq()));
     for (scope, other) in &others {
         for value in &other.values {
-            let again = Setting { scope: *scope, value: &value.value, delete: false, reach: Reach::Missing, ..s.clone() };
+            let again = Setting {
+                scope: *scope,
+                value: &value.value,
+                delete: false,
+                reach: Reach::Missing,
+                ..s.clone()
+            };
             conf_param::set(tx, &again)?;
         }
     }

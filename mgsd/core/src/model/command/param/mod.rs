@@ -102,7 +102,9 @@ impl Command {
                     passed.warnings.into_iter().for_each(|warning| tx.warn(warning));
                     for other in gate::same_elsewhere(tx, assigned.syntax, &assigned.spelled()) {
                         tx.warn(match assigned.syntax {
-                            Syntax::ConfParam => format!("a node that mounts takes {other}, which comes behind it"),
+                            Syntax::ConfParam => {
+                                format!("a node that mounts takes {other}, which comes behind it")
+                            }
                             Syntax::SetParam => format!("it comes behind {other}, and wins at every mount"),
                         });
                     }
@@ -117,11 +119,22 @@ impl Command {
             }
             Self::Conf { device, name, value, delete } => {
                 check_text(name, value)?;
-                conf::assign(tx, device, name, value, Doing { delete: *delete || value.is_empty(), ..Doing::default() })
+                conf::assign(
+                    tx,
+                    device,
+                    name,
+                    value,
+                    Doing { delete: *delete || value.is_empty(), ..Doing::default() },
+                )
             }
             Self::Set { path, value, delete } => {
                 check_text(path, value)?;
-                path::assign(tx, path, value, Doing { delete: *delete || value.is_empty(), ..Doing::default() })
+                path::assign(
+                    tx,
+                    path,
+                    value,
+                    Doing { delete: *delete || value.is_empty(), ..Doing::default() },
+                )
             }
             Self::Validation(validation) => {
                 let before = tx.validation();
@@ -146,8 +159,7 @@ struct Assigned {
 
 impl Assigned {
     fn parse(tx: &Tx<'_>, text: &str, syntax: Option<Syntax>, delete: bool) -> Result<Self, Error> {
-        let (left, value) =
-            text.split_once('=').map_or((text, None), |(left, value)| (left, Some(value)));
+        let (left, value) = text.split_once('=').map_or((text, None), |(left, value)| (left, Some(value)));
         let refuse = |what: &str, hint: &str| {
             Err(Error::refused(format!("assignment '{}'", text.escape_default()), Errno::EINVAL, what, hint))
         };
@@ -160,7 +172,8 @@ impl Assigned {
         let value = value.unwrap_or_default().to_owned();
         let first = left.split_once('.');
         let ours = first.is_some_and(|(device, _)| {
-            tx.knows_fs(device) || device.match_indices('-').any(|(at, _)| device.get(..at).is_some_and(|fs| tx.knows_fs(fs)))
+            tx.knows_fs(device)
+                || device.match_indices('-').any(|(at, _)| device.get(..at).is_some_and(|fs| tx.knows_fs(fs)))
         });
         let syntax = syntax.unwrap_or(if ours { Syntax::ConfParam } else { Syntax::SetParam });
         let (device, name) = match (syntax, first) {
@@ -266,4 +279,3 @@ fn registered(tx: &Tx<'_>, fs: &str, scope: Scope) -> bool {
         Scope::Target(id) => tx.target(fs, id).is_some(),
     }
 }
-
