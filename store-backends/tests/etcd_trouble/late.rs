@@ -1,9 +1,11 @@
 //! A request that arrives after its sender was given up.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use store_backends::Store;
 use store_backends::conformance::cluster::{Cluster, Settings};
+use store_backends::etcd::{EtcdConfig, EtcdStore};
 
 use super::proxy::Proxy;
 use super::{commit, put, request, run};
@@ -19,8 +21,9 @@ async fn arrives_late(somebody_asks: bool) -> (u64, Option<u64>) {
     let proxy = Proxy::start(cluster.port(0)).await;
     let direct = cluster.open(&cluster.url("late")).await;
     // patient: if it gave up while somebody asks, its request would be withdrawn, not late
-    let through = format!("etcd:http://127.0.0.1:{}/mgsd/late?timeout=300s", proxy.port);
-    let dying = Arc::new(cluster.open(&through).await);
+    let through = format!("etcd:http://127.0.0.1:{}/mgsd/late", proxy.port);
+    let patient = EtcdConfig { timeout: Duration::from_secs(300), ..EtcdConfig::parse(&through).unwrap() };
+    let dying = Arc::new(EtcdStore::open(&patient).await.unwrap());
     assert_eq!(commit(&dying, vec![put("fs/a", "1")]).await.0, 1);
 
     proxy.hold();
