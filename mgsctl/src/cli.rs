@@ -5,7 +5,7 @@ use mgs_api::{Address, Client};
 
 use crate::exit::Failure;
 use crate::output::{Format, Output};
-use crate::{audit, barrier, client, fs, generate, lctl, log, nodemap, pool, registration, setting, sptlrpc, status, store, target, why};
+use crate::{audit, barrier, client, fs, generate, lctl, log, mgt, nodemap, pool, registration, setting, sptlrpc, status, store, target, why};
 
 /// Shows and changes what a running mgsd holds: file systems, targets, parameters, pools, connected nodes, logs.
 ///
@@ -82,6 +82,12 @@ enum Noun {
         /// A NID, a target or a log, such as testfs-OST0000
         subject: String,
     },
+    /// Takes over what a kernel MGS has on its disk: bytes, indices, versions, nodemaps
+    ///
+    /// States first what comes of it for the nodes. mgsd has to be empty, or to hold exactly this.
+    Import(mgt::import::Command),
+    /// Writes what a kernel MGS needs on its disk to go on from here
+    ExportMgt(mgt::export::Command),
     /// Takes the commands of lctl that a kernel MGS has, prints what lctl prints and ends with its exit codes
     ///
     /// For scripts that were written for a kernel MGS: mgsctl lctl conf_param testfs.sys.timeout=100. The commands are listed by
@@ -127,6 +133,8 @@ impl Cli {
             Noun::Sptlrpc(command) => command.run(&api, &out).await,
             Noun::Pool(command) => command.run(&api, &out).await,
             Noun::Why { subject } => why::run(&api, &out, &subject).await,
+            Noun::Import(command) => command.run(&api, &out).await,
+            Noun::ExportMgt(command) => command.run(&api, &out).await,
             Noun::Lctl { words } => lctl::run(&api, &words).await,
             Noun::Completions { shell } => out.bytes(&generate::completions(shell)),
             Noun::Man { dir } => generate::write_man_pages(&dir),

@@ -140,6 +140,7 @@ async fn set_one(front: &Front<'_>, path: &str, value: &str, quiet: bool) -> Don
         let parts: Vec<&str> = param.path.iter().map(String::as_str).collect();
         let (root, done) = match parts.as_slice() {
             ["mgs", _, "live", fs] => (DEBUGFS, write_live(front, fs, value).await),
+            ["mgs", _, "evict_client"] => (SYSFS, evict(front, value).await),
             _ => {
                 let file = format!("{SYSFS}/{}", param.path.join("/"));
                 front.complain(format!("error: {}: opening '{file}': {}", front.name, Errno::EACCES.text));
@@ -156,6 +157,12 @@ async fn set_one(front: &Front<'_>, path: &str, value: &str, quiet: bool) -> Don
         }
     }
     Ok(())
+}
+
+/// `nid:10.0.0.4@tcp`, `uuid:…`, or either without its word. A kernel evicts by UUID only where the word is missing.
+async fn evict(front: &Front<'_>, who: &str) -> Result<(), Errno> {
+    let who = who.strip_prefix("nid:").or_else(|| who.strip_prefix("uuid:")).unwrap_or(who);
+    front.api.client_evict(who, false).await.map(|_| ()).map_err(|error| front.errno(&error))
 }
 
 /// `state=full`, `state=disabled`. A state that follows from what is connected cannot be set: *partial* switches on, as
@@ -213,6 +220,8 @@ async fn tree(front: &Front<'_>) -> Done<Vec<Param>> {
     for (path, value) in maps {
         tree.push(Param { path, value: Ok(value) });
     }
+    let path = ["mgs", mgs, "evict_client"].map(str::to_owned).to_vec();
+    tree.insert(0, Param { path, value: Err(Errno::EACCES) });
     tree.sort_by_key(|param| param.path.get(2).is_some_and(|p| ["filesystems", "srpc_rules"].contains(&p.as_str())));
     Ok(tree)
 }

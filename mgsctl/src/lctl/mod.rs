@@ -7,6 +7,7 @@
 //! It is never installed as `lctl`: the kernel and udev run that one on every node. Where the answer differs from
 //! that of a kernel, docs/lctl.md says so.
 
+mod barrier;
 mod edit;
 mod errno;
 mod front;
@@ -26,6 +27,10 @@ use front::{Done, End, Front};
 /// Commands, with the words behind them.
 const COMMANDS: &[(&str, &str)] = &[
     ("apply_yaml", "YAML_PARAM_FILE"),
+    ("barrier_freeze", "FSNAME [TIMEOUT_SECONDS]"),
+    ("barrier_rescan", "FSNAME [TIMEOUT_SECONDS]"),
+    ("barrier_stat", "[--state|-s] [--timeout|-t] FSNAME"),
+    ("barrier_thaw", "FSNAME"),
     ("clear_conf", "DEVICE|FSNAME"),
     ("conf_param", "[-d] DEVICE.PARAM[=VALUE]"),
     ("del_ost", "[--dryrun] --target FSNAME-OSTxxxx"),
@@ -152,6 +157,7 @@ async fn dispatch(front: &Front<'_>, args: &[String]) -> Done {
         "llog_cancel" => edit::cancel(front, args).await,
         "llog_remove" => edit::remove(front, args).await,
         "replace_nids" => edit::replace_nids(front, args).await,
+        name if name.starts_with("barrier_") => barrier::run(front, args).await,
         name if name.starts_with("nodemap_") => nodemap::run(front, args).await,
         "llog_catlist" => logs::catlist(front, args).await,
         "llog_check" => logs::check(front, args).await,
