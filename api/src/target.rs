@@ -122,7 +122,12 @@ impl Client {
     ///
     /// # Errors
     /// Like every call: [`Error`].
-    pub async fn target_replace_nids(&self, name: &str, to: &MoveTarget, dry_run: bool) -> Result<Change, Error> {
+    pub async fn target_replace_nids(
+        &self,
+        name: &str,
+        to: &MoveTarget,
+        dry_run: bool,
+    ) -> Result<Change, Error> {
         self.change(Method::PUT, &format!("/v1/targets/{}/nids", segment(name)), to, dry_run).await
     }
 }

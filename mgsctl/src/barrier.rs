@@ -72,7 +72,9 @@ fn counted(change: &Change) -> String {
     let number = |event: &serde_json::Value, name: &str| event.get(name).and_then(serde_json::Value::as_u64);
     let events = change.events.iter().filter(|_| !change.dry_run);
     let mut out: String = events
-        .filter_map(|e| Some(format!("{} of {} MDTs do not answer\n", number(e, "absent")?, number(e, "total")?)))
+        .filter_map(|e| {
+            Some(format!("{} of {} MDTs do not answer\n", number(e, "absent")?, number(e, "total")?))
+        })
         .collect();
     out += &change::show(change);
     out

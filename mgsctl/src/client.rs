@@ -78,8 +78,12 @@ impl Command {
             Command::Evict { who, how } => api.client_evict(&who, how.dry_run).await?,
             Command::Deny { nids, how } => api.client_deny(&Nids { nids }, how.dry_run).await?,
             Command::Allow { nids, how } => api.client_allow(&Nids { nids }, how.dry_run).await?,
-            Command::Close { how } => api.client_close(CloseConnections { closed: true }, how.dry_run).await?,
-            Command::Open { how } => api.client_close(CloseConnections { closed: false }, how.dry_run).await?,
+            Command::Close { how } => {
+                api.client_close(CloseConnections { closed: true }, how.dry_run).await?
+            }
+            Command::Open { how } => {
+                api.client_close(CloseConnections { closed: false }, how.dry_run).await?
+            }
         };
         out.document(&change, change::show)
     }

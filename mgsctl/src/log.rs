@@ -117,7 +117,9 @@ impl Command {
             Command::Compact { name, how } => {
                 out.document(&api.log_compact(&name, how.dry_run).await?, change::show)
             }
-            Command::Clear { name, how } => out.document(&api.log_clear(&name, how.dry_run).await?, change::show),
+            Command::Clear { name, how } => {
+                out.document(&api.log_clear(&name, how.dry_run).await?, change::show)
+            }
             Command::Remove { name, how } => {
                 out.document(&api.log_remove(&name, how.dry_run).await?, change::show)
             }
@@ -128,7 +130,8 @@ impl Command {
 
 fn list(list: &List<Log>) -> String {
     let mut table = Table::new(&[
-        "NAME", "#LIVE", "#TOTAL", "#PADS", "#LAST", "#BYTES", "#BUDGET", "#LEFT", "FULL", "#READERS", "CREATED", "ID",
+        "NAME", "#LIVE", "#TOTAL", "#PADS", "#LAST", "#BYTES", "#BUDGET", "#LEFT", "FULL", "#READERS",
+        "CREATED", "ID",
     ]);
     for log in &list.items {
         table.row([

@@ -86,14 +86,17 @@ fn state(mgs: &Mgs) -> State {
 }
 
 fn done(mgs: &mut Mgs, ticket: Ticket) -> Result<Vec<EventKind>, Errno> {
-    mgs.done.remove(&ticket).expect("answered").map(|d| d.events).map_err(|e| e.errno())
+    mgs.done.remove(&ticket).unwrap().map(|d| d.events).map_err(|e| e.errno())
 }
 
 fn freeze(mgs: &mut Mgs) {
     let ticket = mgs.give(command(FREEZE), false);
     round(mgs, 1);
     round(mgs, 3);
-    assert_eq!(done(mgs, ticket), Ok(vec![EventKind::BarrierFrozen { fs: "testfs".to_owned(), timeout: 30 }]));
+    assert_eq!(
+        done(mgs, ticket),
+        Ok(vec![EventKind::BarrierFrozen { fs: "testfs".to_owned(), timeout: 30 }])
+    );
 }
 
 #[test]
@@ -144,7 +147,10 @@ fn callbacks_are_those_of_the_kernel_but_for_their_handles() {
         }
     }
     for (ours, theirs) in ours.iter().zip(&theirs) {
-        assert_eq!((ours.flags, ours.secflvr, ours.repsize, ours.opc), (theirs.flags, theirs.secflvr, theirs.repsize, theirs.opc));
+        assert_eq!(
+            (ours.flags, ours.secflvr, ours.repsize, ours.opc),
+            (theirs.flags, theirs.secflvr, theirs.repsize, theirs.opc)
+        );
         assert_eq!(ours.buffers[2], theirs.buffers[2]);
         let plain = |m: &Message| {
             let lock = LdlmRequest::from_slice(&m.buffers[1], Order::Little).unwrap();
@@ -272,7 +278,10 @@ fn a_node_that_goes_is_not_waited_for() {
         let sent = glimpses(&mut mgs);
         answer(&mut mgs, &sent[0].0, 0, Some((1, 0)));
         if stale {
-            mgs.input(Input::Relay(LINK, Frame::Done { cookie: sent[1].0.cookie, status: PostStatus::Stale }));
+            mgs.input(Input::Relay(
+                LINK,
+                Frame::Done { cookie: sent[1].0.cookie, status: PostStatus::Stale },
+            ));
         } else {
             let gone = mgs.engine.exports().by_uuid("mdt1").unwrap().cookie;
             mgs.engine.evict(gone, "test", mgs.now);

@@ -43,7 +43,8 @@ fn a_node_is_forgotten_by_nid_or_uuid_and_comes_back() {
     assert_eq!(mgs.done.remove(&ticket).unwrap().unwrap().events.len(), 2);
     assert_eq!(pings(&mut mgs, "10.0.0.4@tcp", a), 0);
     let done = mgs.order(evict("nid:10.0.0.4@tcp")).unwrap();
-    let gone = |uuid: &str| EventKind::ClientEvicted { nid: "10.0.0.4@tcp".to_owned(), uuid: uuid.to_owned() };
+    let gone =
+        |uuid: &str| EventKind::ClientEvicted { nid: "10.0.0.4@tcp".to_owned(), uuid: uuid.to_owned() };
     assert!(done.events.len() == 2 && done.events.contains(&gone("a")) && done.events.contains(&gone("b")));
     for handle in [a, b] {
         assert_eq!(pings(&mut mgs, "10.0.0.4@tcp", handle), Errno::ENOTCONN.status());

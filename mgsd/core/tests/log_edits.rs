@@ -84,9 +84,14 @@ fn del_ost_cancels_the_records_that_the_kernels_tool_cancels() {
     // Again: nothing is left to do.
     assert_eq!(mgs.order(del_ost("testfs-OST0001")).unwrap().seq, None);
     // No pool has it any more.
-    let out = pool::Command::new("testfs.p2", pool::Action::Remove(pool::Members::Named(vec!["OST0001".to_owned()])));
+    let out = pool::Command::new(
+        "testfs.p2",
+        pool::Action::Remove(pool::Members::Named(vec!["OST0001".to_owned()])),
+    );
     assert_eq!(errno(&mut mgs, out.into()), Errno::ENOENT);
-    for (bad, why) in [("testfs-MDT0000", Errno::EINVAL), ("testfs", Errno::EINVAL), ("nofs-OST0000", Errno::ENOENT)] {
+    for (bad, why) in
+        [("testfs-MDT0000", Errno::EINVAL), ("testfs", Errno::EINVAL), ("nofs-OST0000", Errno::ENOENT)]
+    {
         assert_eq!(errno(&mut mgs, del_ost(bad)), why, "{bad}");
     }
     check(&mgs);
@@ -128,7 +133,10 @@ fn replace_nids_and_clear_conf_write_the_logs_of_the_kernel() {
     compare(&mgs, "C07a-replace_nids", &golden, &["testfs-", "otherfs-"]);
     // The old ones are kept, byte for byte, and the new ones are others.
     let kept = &mgs.engine.view().logs["testfs-client.1700000000.bak"];
-    assert_eq!(masked(&kept.log.to_file()), masked(&golden["C07a-replace_nids/CONFIGS/testfs-client.1795232206.bak"]));
+    assert_eq!(
+        masked(&kept.log.to_file()),
+        masked(&golden["C07a-replace_nids/CONFIGS/testfs-client.1795232206.bak"])
+    );
     assert_eq!(kept.log.to_file(), old.log.to_file());
     assert_ne!(mgs.engine.view().logs["testfs-client"].id(), old.id());
     assert_eq!(backups(&mgs), 3);
@@ -136,7 +144,10 @@ fn replace_nids_and_clear_conf_write_the_logs_of_the_kernel() {
     mgs.order(replace("testfs-MDT0000", "10.77.0.5@tcp:10.77.0.3@tcp")).unwrap();
     compare(&mgs, "C07b-replace_nids-mdt", &golden, &["testfs-", "otherfs-"]);
     let target = &mgs.engine.view().fs["testfs"].targets[&TargetId::mdt(0)];
-    assert_eq!((target.nids.clone(), target.failover.clone()), (vec![nid("10.77.0.5@tcp")], vec!["10.77.0.3@tcp".to_owned()]));
+    assert_eq!(
+        (target.nids.clone(), target.failover.clone()),
+        (vec![nid("10.77.0.5@tcp")], vec!["10.77.0.3@tcp".to_owned()])
+    );
     mgs.order(replace("testfs-MDT0000", "10.77.0.3@tcp")).unwrap();
     mgs.order(replace("testfs-OST0000", "10.77.0.3@tcp")).unwrap();
     compare(&mgs, "C07c-replace_nids-back", &golden, &["testfs-", "otherfs-"]);
@@ -227,7 +238,12 @@ fn a_fork_has_the_logs_of_the_kernels_but_its_pools_have_its_name() {
 fn an_erased_file_system_takes_its_parameters_with_it_and_no_others() {
     let golden = states::session("C");
     let mut mgs = mgs(&golden, "C07d-clear_conf");
-    for text in ["osc.testfs-OST0000*.max_dirty_mb=9", "osc.otherfs-*.max_dirty_mb=9", "debug=testfs", "mdt.testfs.x=1"] {
+    for text in [
+        "osc.testfs-OST0000*.max_dirty_mb=9",
+        "osc.otherfs-*.max_dirty_mb=9",
+        "debug=testfs",
+        "mdt.testfs.x=1",
+    ] {
         let (path, value) = text.split_once('=').unwrap();
         let set = param::Command::Set { path: path.to_owned(), value: value.to_owned(), delete: false };
         mgs.order(set.into()).unwrap();
@@ -254,7 +270,10 @@ fn a_renamed_file_system_is_the_same_one() {
     assert_eq!(view.fs["newfs"].targets[&TargetId::ost(2)].id, before.targets[&TargetId::ost(2)].id);
     assert!(!view.fs.contains_key("testfs") && !view.logs.keys().any(|name| is_log_of("testfs", name)));
     let text = llog::text::yaml(&view.logs["newfs-client"].log, false, &(1..=99));
-    assert!(text.contains("device: newfs-OST0000-osc, UUID: newfs-OST0000_UUID") && !text.contains("testfs"), "{text}");
+    assert!(
+        text.contains("device: newfs-OST0000-osc, UUID: newfs-OST0000_UUID") && !text.contains("testfs"),
+        "{text}"
+    );
     check(&mgs);
 }
 
@@ -294,7 +313,10 @@ fn compaction_clears_what_nobody_executes_and_keeps_bytes_and_indices() {
     // The section of OST0001, of which del_ost left the NID; everything else is executed as before.
     let (before, after) = (text(&before), text(&after));
     let lost: Vec<&str> = before.lines().filter(|line| !after.contains(line)).collect();
-    assert_eq!(lost, ["- { index: 31, event: add_uuid, nid: 10.77.0.3@tcp(0x200000a4d0003), node: 10.77.0.3@tcp }"]);
+    assert_eq!(
+        lost,
+        ["- { index: 31, event: add_uuid, nid: 10.77.0.3@tcp(0x200000a4d0003), node: 10.77.0.3@tcp }"]
+    );
     assert_eq!(mgs.order(compact("testfs")).unwrap().seq, None);
     assert_eq!(errno(&mut mgs, compact("nosuch")), Errno::ENOENT);
     check(&mgs);

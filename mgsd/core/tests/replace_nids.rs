@@ -52,7 +52,10 @@ fn moved(mgs: &mut Mgs, target: &str, nids: &str) -> (Box<Done>, Vec<(ConfigTree
         // Nothing moves: indices and lengths are those of before.
         assert_eq!(after.bytes_from(before.end()).len(), after.to_file().len() - before.to_file().len());
         let frames = |log: &llog::Log| {
-            log.records().take_while(|r| r.index <= before.last_index()).map(|r| (r.index, r.offset, r.len)).collect::<Vec<_>>()
+            log.records()
+                .take_while(|r| r.index <= before.last_index())
+                .map(|r| (r.index, r.offset, r.len))
+                .collect::<Vec<_>>()
         };
         assert_eq!(frames(after), frames(&before), "{name}");
         let (tree, error) = execute_log(*role, name, after);
@@ -70,13 +73,22 @@ fn devices(target: &str, kinds: [&str; 3]) -> Vec<String> {
 #[test]
 fn running_nodes_get_a_connection_and_new_mounts_only_that() {
     let golden = states::session("C");
-    for to in ["10.77.0.5@tcp", "1.2.3.4@tcp", "10.177.200.213@tcp12", "10.77.0.5@tcp,10.78.0.5@tcp1", "10.77.0.5@tcp:10.77.0.6@tcp"] {
+    for to in [
+        "10.77.0.5@tcp",
+        "1.2.3.4@tcp",
+        "10.177.200.213@tcp12",
+        "10.77.0.5@tcp,10.78.0.5@tcp1",
+        "10.77.0.5@tcp:10.77.0.6@tcp",
+    ] {
         let mut mgs = store::mgs(&golden, "C06c-writeconf-all");
         let (done, trees) = moved(&mut mgs, "testfs-OST0000", to);
         assert_eq!(done.notified.iter().map(ToString::to_string).collect::<Vec<_>>(), ["testfs/config"]);
         assert!(done.warnings[0].starts_with("remount: no node"), "{done:?}");
-        let nodes: Vec<Vec<String>> = to.split(':').map(|n| n.split(',').map(str::to_owned).collect()).collect();
-        for ((running, fresh), device) in trees.iter().zip(devices("testfs-OST0000", ["osc", "osc-MDT0000", "osc-MDT0001"])) {
+        let nodes: Vec<Vec<String>> =
+            to.split(':').map(|n| n.split(',').map(str::to_owned).collect()).collect();
+        for ((running, fresh), device) in
+            trees.iter().zip(devices("testfs-OST0000", ["osc", "osc-MDT0000", "osc-MDT0001"]))
+        {
             let now = reaches(running, &device);
             assert_eq!(now[0], [OLD], "{to}: what it has stays first");
             assert!(nodes.iter().all(|n| now.contains(n)), "{to}: {now:?}");
@@ -94,7 +106,10 @@ fn running_nodes_get_a_connection_and_new_mounts_only_that() {
         // What a restart reads is the same.
         let again = mgs.restarted();
         for (name, _) in LOGS {
-            assert_eq!(again.engine.view().logs[name].log.to_file(), mgs.engine.view().logs[name].log.to_file());
+            assert_eq!(
+                again.engine.view().logs[name].log.to_file(),
+                mgs.engine.view().logs[name].log.to_file()
+            );
         }
     }
 }
@@ -104,13 +119,17 @@ fn failover_nodes_of_before_are_gone_for_new_mounts() {
     let golden = states::session("C");
     let mut mgs = store::mgs(&golden, "C06c-writeconf-all");
     let (_, trees) = moved(&mut mgs, "testfs-OST0002", "10.77.0.7@tcp:10.77.0.8@tcp");
-    for ((running, fresh), device) in trees.iter().zip(devices("testfs-OST0002", ["osc", "osc-MDT0000", "osc-MDT0001"])) {
+    for ((running, fresh), device) in
+        trees.iter().zip(devices("testfs-OST0002", ["osc", "osc-MDT0000", "osc-MDT0001"]))
+    {
         assert!(reaches(running, &device).contains(&vec!["10.77.0.5@tcp".to_owned()]));
         assert_eq!(reaches(fresh, &device), [["10.77.0.7@tcp"], ["10.77.0.8@tcp"]]);
     }
     // Once more, elsewhere: the appended section of the first move is dead.
     let (_, trees) = moved(&mut mgs, "testfs-OST0002", "10.77.0.9@tcp");
-    for ((_, fresh), device) in trees.iter().zip(devices("testfs-OST0002", ["osc", "osc-MDT0000", "osc-MDT0001"])) {
+    for ((_, fresh), device) in
+        trees.iter().zip(devices("testfs-OST0002", ["osc", "osc-MDT0000", "osc-MDT0001"]))
+    {
         assert_eq!(reaches(fresh, &device), [["10.77.0.9@tcp"]]);
     }
 }
@@ -124,7 +143,10 @@ fn an_mdt_moves_in_the_logs_of_the_others() {
     assert_eq!(reaches(&trees[0].1, "testfs-MDT0000-mdc"), [["10.77.0.5@tcp"], ["10.77.0.3@tcp"]]);
     assert_eq!(reaches(&trees[2].1, "testfs-MDT0000-osp-MDT0001"), [["10.77.0.5@tcp"], ["10.77.0.3@tcp"]]);
     assert_eq!(mgs.engine.view().logs["testfs-MDT0000"].log.to_file(), own, "it does not connect to itself");
-    assert_eq!(done.logs.iter().map(|l| l.log.as_str()).collect::<Vec<_>>(), ["testfs-MDT0001", "testfs-client"]);
+    assert_eq!(
+        done.logs.iter().map(|l| l.log.as_str()).collect::<Vec<_>>(),
+        ["testfs-MDT0001", "testfs-client"]
+    );
 }
 
 #[test]
@@ -180,7 +202,8 @@ fn the_last_of_many_targets_moves_too() {
     }
     let done = mgs.order(replace("testfs-OST0077", "10.0.0.9@tcp")).unwrap();
     assert_eq!(done.logs.len(), 2);
-    let (tree, error) = execute_log(Role::Client, "testfs-client", &mgs.engine.view().logs["testfs-client"].log);
+    let (tree, error) =
+        execute_log(Role::Client, "testfs-client", &mgs.engine.view().logs["testfs-client"].log);
     assert_eq!(error, None);
     assert_eq!(reaches(&tree, "testfs-OST0077-osc"), [["10.0.0.9@tcp"]]);
     assert_eq!(reaches(&tree, "testfs-OST0076-osc"), [["10.0.0.3@tcp"]]);

@@ -48,11 +48,7 @@ pub(super) async fn freeze(
         (status = 200, description = "what was done", body = Change),
         (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn thaw(
-    State(mgs): State<Shared>,
-    Name(fs): Name,
-    by: Ordered,
-) -> Answer<Change> {
+pub(super) async fn thaw(State(mgs): State<Shared>, Name(fs): Name, by: Ordered) -> Answer<Change> {
     by.change(&mgs, Command { fs, action: Action::Thaw }).await
 }
 
@@ -66,10 +62,6 @@ pub(super) async fn thaw(
         (status = 200, description = "what was done", body = Change),
         (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn rescan(
-    State(mgs): State<Shared>,
-    Name(fs): Name,
-    by: Ordered,
-) -> Answer<Change> {
+pub(super) async fn rescan(State(mgs): State<Shared>, Name(fs): Name, by: Ordered) -> Answer<Change> {
     by.change(&mgs, Command { fs, action: Action::Rescan }).await
 }

@@ -46,11 +46,7 @@ pub(super) async fn record(State(mgs): State<Shared>, Name(nid): Name) -> Result
         (status = 200, description = "what was done", body = Change),
         (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn evict(
-    State(mgs): State<Shared>,
-    Name(who): Name,
-    by: Ordered,
-) -> Answer<Change> {
+pub(super) async fn evict(State(mgs): State<Shared>, Name(who): Name, by: Ordered) -> Answer<Change> {
     by.change(&mgs, Command::Evict { who }).await
 }
 

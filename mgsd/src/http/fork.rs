@@ -56,10 +56,6 @@ pub(super) async fn rename(
         (status = 200, description = "what was done", body = Change),
         (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn erase(
-    State(mgs): State<Shared>,
-    Name(fs): Name,
-    by: Ordered,
-) -> Answer<Change> {
+pub(super) async fn erase(State(mgs): State<Shared>, Name(fs): Name, by: Ordered) -> Answer<Change> {
     by.change(&mgs, Command::Erase { fs }).await
 }

@@ -131,11 +131,7 @@ pub(super) async fn cancel(
         (status = 200, description = "what was done", body = Change),
         (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn remove(
-    State(mgs): State<Shared>,
-    Name(log): Name,
-    by: Ordered,
-) -> Answer<Change> {
+pub(super) async fn remove(State(mgs): State<Shared>, Name(log): Name, by: Ordered) -> Answer<Change> {
     by.change(&mgs, Command::Remove { log }).await
 }
 
@@ -149,11 +145,7 @@ pub(super) async fn remove(
         (status = 200, description = "what was done", body = Change),
         (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn compact(
-    State(mgs): State<Shared>,
-    Name(name): Name,
-    by: Ordered,
-) -> Answer<Change> {
+pub(super) async fn compact(State(mgs): State<Shared>, Name(name): Name, by: Ordered) -> Answer<Change> {
     by.change(&mgs, Command::Compact { name }).await
 }
 
@@ -167,10 +159,6 @@ pub(super) async fn compact(
         (status = 200, description = "what was done", body = Change),
         (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn clear(
-    State(mgs): State<Shared>,
-    Name(name): Name,
-    by: Ordered,
-) -> Answer<Change> {
+pub(super) async fn clear(State(mgs): State<Shared>, Name(name): Name, by: Ordered) -> Answer<Change> {
     by.change(&mgs, Command::Clear { name }).await
 }

@@ -48,11 +48,7 @@ pub(super) async fn show(State(mgs): State<Shared>, Name(name): Name) -> Answer<
         (status = 200, description = "what was done", body = Change),
         (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn remove(
-    State(mgs): State<Shared>,
-    Name(target): Name,
-    by: Ordered,
-) -> Answer<Change> {
+pub(super) async fn remove(State(mgs): State<Shared>, Name(target): Name, by: Ordered) -> Answer<Change> {
     by.change(&mgs, log::Command::DelOst { target }).await
 }
 

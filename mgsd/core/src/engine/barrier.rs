@@ -158,17 +158,24 @@ impl Engine {
     fn check_barrier(&self, command: &Command, now: Now) -> Result<(), Error> {
         let fs = command.fs.as_str();
         if fs.is_empty() || fs.len() > 8 {
-            return Err(command.refused(Errno::EINVAL, "is of no file system", "a name has 1 to 8 characters"));
+            return Err(command.refused(
+                Errno::EINVAL,
+                "is of no file system",
+                "a name has 1 to 8 characters",
+            ));
         }
         command.check(self.barrier(fs, now).state)?;
         let absent = self.barriers.by_fs.get(fs).map(|b| &b.absent);
-        let counts = |index: &u32| command.action == Action::Rescan || absent.is_none_or(|a| !a.contains(index));
+        let counts =
+            |index: &u32| command.action == Action::Rescan || absent.is_none_or(|a| !a.contains(index));
         if !self.mdts(fs).iter().any(counts) {
             let hint = "see 'mgsctl target list'; 'mgsctl barrier rescan' counts the MDTs again";
             return Err(command.refused(Errno::ENODEV, "has no MDT", hint));
         }
         let old = self.exports.iter().find(|e| {
-            let mdt = |t: &String| TargetId::parse_svname(t).is_some_and(|(f, id)| f == fs && id.kind == TargetKind::Mdt);
+            let mdt = |t: &String| {
+                TargetId::parse_svname(t).is_some_and(|(f, id)| f == fs && id.kind == TargetKind::Mdt)
+            };
             !e.has(connect_flags::BARRIER) && e.targets.iter().any(mdt)
         });
         match old.filter(|_| matches!(command.action, Action::Freeze { .. })) {
@@ -181,9 +188,17 @@ impl Engine {
     }
 
     /// Sends a round of callbacks about the state that the barrier is in.
-    fn ask_mdts(&mut self, command: &Command, expected: State, timeout: u32, ticket: Option<Ticket>, now: Now) {
+    fn ask_mdts(
+        &mut self,
+        command: &Command,
+        expected: State,
+        timeout: u32,
+        ticket: Option<Ticket>,
+        now: Now,
+    ) {
         let Some(barrier) = self.barriers.by_fs.get_mut(&command.fs) else { return };
-        let held = ResId::config(&command.fs, ConfigKind::Barrier).map(|r| self.locks.on(r).copied().collect());
+        let held =
+            ResId::config(&command.fs, ConfigKind::Barrier).map(|r| self.locks.on(r).copied().collect());
         let held: Vec<Lock> = held.unwrap_or_default();
         self.barriers.rounds += 1;
         let number = self.barriers.rounds;
@@ -223,7 +238,14 @@ impl Engine {
     }
 
     /// A node's answer to a callback; `false`: it was none of ours.
-    pub(super) fn glimpse_reply(&mut self, from: Address, xid: u64, message: &Message, status: i32, now: Now) -> bool {
+    pub(super) fn glimpse_reply(
+        &mut self,
+        from: Address,
+        xid: u64,
+        message: &Message,
+        status: i32,
+        now: Now,
+    ) -> bool {
         let Some(glimpse) = self.barriers.glimpses.get(&xid) else { return false };
         let export = self.exports.get(glimpse.lock.export);
         if export.is_none_or(|e| e.address.peer != from.peer) {
@@ -308,7 +330,11 @@ impl Engine {
         let left = (barrier.since + barrier.timeout).checked_sub(now.mono).filter(|left| !left.is_zero());
         let command = &round.command;
         let refused = |errno, what: String| {
-            Err(command.refused(errno, what, format!("see 'mgsctl barrier stat {fs}' and the MDTs' consoles")))
+            Err(command.refused(
+                errno,
+                what,
+                format!("see 'mgsctl barrier stat {fs}' and the MDTs' consoles"),
+            ))
         };
         let silent = || {
             let names: Vec<String> = missing.iter().map(|i| TargetId::mdt(*i).svname(fs)).collect();
@@ -316,12 +342,19 @@ impl Engine {
         };
         let freezing = matches!(command.action, Action::Freeze { .. });
         let result = match (command.action, round.trouble) {
-            (Action::Rescan, None | Some(Trouble::Errno(Errno::ETIMEDOUT | Errno::ENODEV | Errno::ENOTCONN))) => {
+            (
+                Action::Rescan,
+                None | Some(Trouble::Errno(Errno::ETIMEDOUT | Errno::ENODEV | Errno::ENOTCONN)),
+            ) => {
                 barrier.absent = missing;
                 barrier.state = State::Init;
                 let total = mdts.union(&round.answered).count();
                 let absent = barrier.absent.len();
-                Ok(EventKind::BarrierRescanned { fs: fs.to_owned(), total: count(total), absent: count(absent) })
+                Ok(EventKind::BarrierRescanned {
+                    fs: fs.to_owned(),
+                    total: count(total),
+                    absent: count(absent),
+                })
             }
             (_, _) if freezing && left.is_none() => {
                 barrier.state = State::Expired;
@@ -386,7 +419,13 @@ fn planned(command: &Command) -> EventKind {
 }
 
 /// LDLM_GL_CALLBACK: the lock as its holder knows it, and the state that it is to bring about.
-fn glimpse(lock: &Lock, callback_cookie: u64, (xid, first): (u64, u64), at: bool, desc: BarrierDesc) -> Bytes {
+fn glimpse(
+    lock: &Lock,
+    callback_cookie: u64,
+    (xid, first): (u64, u64),
+    at: bool,
+    desc: BarrierDesc,
+) -> Bytes {
     let body = Body {
         handle: callback_cookie,
         msg_type: msg_type::REQUEST,

@@ -17,17 +17,21 @@ impl Engine {
     pub(super) fn evict_order(&mut self, ticket: Ticket, order: &Order, who: &str, now: Now) {
         let found = self.named(who);
         if found.is_empty() {
-            let mut known: Vec<String> = self.exports.iter().take(NAMED).map(|e| e.address.peer.to_string()).collect();
+            let mut known: Vec<String> =
+                self.exports.iter().take(NAMED).map(|e| e.address.peer.to_string()).collect();
             known.dedup();
             let hint = match known.is_empty() {
                 true => "nobody is connected".to_owned(),
                 false => format!("connected: {} (see 'mgsctl client list')", known.join(", ")),
             };
             let object = format!("client '{}'", who.escape_default());
-            let error = Error::refused(object, Errno::ENOENT, "is not connected under this NID or UUID", hint);
+            let error =
+                Error::refused(object, Errno::ENOENT, "is not connected under this NID or UUID", hint);
             return self.out.push_back(Output::Done(ticket, Err(error)));
         }
-        let events = found.iter().map(|(_, nid, uuid)| EventKind::ClientEvicted { nid: nid.to_string(), uuid: uuid.clone() });
+        let events = found
+            .iter()
+            .map(|(_, nid, uuid)| EventKind::ClientEvicted { nid: nid.to_string(), uuid: uuid.clone() });
         let done = Done { events: events.collect(), ..Done::default() };
         if !order.dry_run {
             found.iter().for_each(|(cookie, ..)| self.evict(*cookie, "by an administrator", now));

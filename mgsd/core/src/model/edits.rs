@@ -21,9 +21,10 @@ impl Tx<'_> {
         for &index in indices {
             let entry = self.log_mut(log)?;
             let offset = entry.log.record(index).map(|r| r.offset);
-            let found = entry.log.cancel(index).and_then(|()| {
-                offset.ok_or(llog::Error::NotFound { index, last: entry.log.last_index() })
-            });
+            let found = entry
+                .log
+                .cancel(index)
+                .and_then(|()| offset.ok_or(llog::Error::NotFound { index, last: entry.log.last_index() }));
             let offset = found.map_err(|e| {
                 let errno = if index == 0 { Errno::EINVAL } else { Errno::ENOENT };
                 let hint = format!("'mgsctl log print --raw {log}' shows the records in force");
@@ -83,7 +84,8 @@ impl Tx<'_> {
             let old = self.view.logs.get(name);
             let kept = old.zip(entry.as_ref()).filter(|(old, new)| old.head.oid == new.head.oid);
             let from = kept.map_or(1, |(old, _)| old.log.last_index() + 1);
-            let (cancelled, edited) = kept.map(|(old, new)| self.changed_in_place(name, old, new)).unwrap_or_default();
+            let (cancelled, edited) =
+                kept.map(|(old, new)| self.changed_in_place(name, old, new)).unwrap_or_default();
             let appended = entry.as_ref().map_or_else(String::new, |entry| {
                 llog::text::yaml(&entry.log, true, &(from..=entry.log.last_index()))
             });
@@ -109,7 +111,8 @@ impl Tx<'_> {
             return Default::default();
         }
         let last = old.log.last_index();
-        let touched = new.log.records().take_while(|r| r.index <= last).filter(|r| offsets.contains(&r.offset));
+        let touched =
+            new.log.records().take_while(|r| r.index <= last).filter(|r| offsets.contains(&r.offset));
         let (gone, edited): (Vec<_>, Vec<_>) = touched.partition(|r| !r.live);
         (gone.iter().map(|r| r.index).collect(), edited.iter().map(|r| r.index).collect())
     }

@@ -7,7 +7,7 @@ use mgs_core::model::TargetId;
 use mgs_core::model::commit::CommitRecord;
 use mgs_core::model::keys;
 use mgs_core::model::logs::{LogHead, Segment};
-use mgs_core::model::names::{log_base, is_log_of};
+use mgs_core::model::names::{is_log_of, log_base};
 use mgs_core::model::view::{FORMAT, FsHead, Meta, Registered, Target};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,10 +30,9 @@ pub fn store(golden: &states::Files, stage: &str) -> BTreeMap<String, Vec<u8>> {
     let mut steps: BTreeMap<String, u32> = BTreeMap::new();
     let mut targets: BTreeSet<(String, TargetId)> = BTreeSet::new();
     let logs = golden.iter().filter_map(|(path, file)| Some((path.strip_prefix(&prefix)?, file)));
-    let mut oid = 100;
-    for (name, file) in logs.filter(|(n, _)| !["mountdata", "nodemap"].contains(n)) {
+    let logs = logs.filter(|(n, _)| !["mountdata", "nodemap"].contains(n));
+    for (oid, (name, file)) in (101..).zip(logs) {
         let log = llog::Log::from_file(file).unwrap();
-        oid += 1;
         let head = LogHead { oid, created: log.timestamp() };
         out.insert(keys::log(name), json(serde_json::to_value(head).unwrap()));
         if !file.is_empty() {
@@ -50,9 +49,15 @@ pub fn store(golden: &states::Files, stage: &str) -> BTreeMap<String, Vec<u8>> {
         }
     }
     for (fs, generation) in steps {
-        let head = FsHead { uuid: fs.clone(), generation, nidtbl_version: 2, ..serde_json::from_value(
-            serde_json::json!({ "uuid": "", "created": 0, "generation": 1, "nidtbl_version": 2 }),
-        ).unwrap() };
+        let head = FsHead {
+            uuid: fs.clone(),
+            generation,
+            nidtbl_version: 2,
+            ..serde_json::from_value(
+                serde_json::json!({ "uuid": "", "created": 0, "generation": 1, "nidtbl_version": 2 }),
+            )
+            .unwrap()
+        };
         out.insert(keys::fs(&fs), json(serde_json::to_value(head).unwrap()));
     }
     for (fs, id) in targets {

@@ -40,7 +40,7 @@ async fn what_is_not_in_the_api_is_a_problem_too() {
         ("GET /", "HTTP/1.1 404 Not Found", ProblemKind::UnknownRoute),
         ("GET /v1/nosuch", "HTTP/1.1 404 Not Found", ProblemKind::UnknownRoute),
         ("GET /v1/fs/", "HTTP/1.1 404 Not Found", ProblemKind::UnknownRoute),
-        ("DELETE /v1/fs/testfs", "HTTP/1.1 405 Method Not Allowed", ProblemKind::Method),
+        ("PATCH /v1/fs/testfs", "HTTP/1.1 405 Method Not Allowed", ProblemKind::Method),
         ("GET /v1/targets?filesystem=testfs", "HTTP/1.1 400 Bad Request", ProblemKind::Malformed),
         ("GET /v1/logs/params/records?start=x", "HTTP/1.1 400 Bad Request", ProblemKind::Malformed),
         ("GET /v1/logs/params/records?start=-1", "HTTP/1.1 400 Bad Request", ProblemKind::Malformed),

@@ -139,9 +139,7 @@ impl Command {
             (Action::Rescan, S::Frozen) => {
                 refused(Errno::EBUSY, "is in force", "lift it with 'mgsctl barrier thaw'")
             }
-            (Action::Rescan, S::Rescan) => {
-                refused(Errno::EINPROGRESS, "has its MDTs counted already", wait)
-            }
+            (Action::Rescan, S::Rescan) => refused(Errno::EINPROGRESS, "has its MDTs counted already", wait),
             _ => Ok(()),
         }
     }

@@ -44,7 +44,8 @@ impl Command {
                 now.denied.dedup();
                 if now.denied.len() > MOST {
                     let what = format!("would be {}", now.denied.len());
-                    let hint = "at most 1024; bind networks with 'mgsctl registration bind', or use a firewall";
+                    let hint =
+                        "at most 1024; bind networks with 'mgsctl registration bind', or use a firewall";
                     return Err(Error::refused("denied nodes", Errno::E2BIG, what, hint));
                 }
             }
@@ -70,7 +71,12 @@ fn parsed(nids: &[String]) -> Result<Vec<Nid>, Error> {
     let parse = |text: &String| {
         text.parse::<Nid>().map_err(|_| {
             let object = format!("NID '{}'", text.escape_default());
-            Error::refused(object, Errno::EINVAL, "cannot be read", "write it as a number, such as 10.0.0.4@tcp")
+            Error::refused(
+                object,
+                Errno::EINVAL,
+                "cannot be read",
+                "write it as a number, such as 10.0.0.4@tcp",
+            )
         })
     };
     nids.iter().map(parse).collect()
@@ -88,7 +94,12 @@ impl Connections {
         }
         if self.closed && !known {
             let hint = "'mgsctl client open' lets it in";
-            return Err(Error::refused(format!("node {nid}"), Errno::EAGAIN, "is new, and connections are closed", hint));
+            return Err(Error::refused(
+                format!("node {nid}"),
+                Errno::EAGAIN,
+                "is new, and connections are closed",
+                hint,
+            ));
         }
         Ok(())
     }

@@ -55,7 +55,9 @@ impl Command {
                 copy(tx, from, to, true)?;
                 gone(tx, from);
                 if !params_of(tx, from).is_empty() {
-                    tx.warn(format!("parameters of 'set_param -P' still name '{from}'; see 'mgsctl param list'"));
+                    tx.warn(format!(
+                        "parameters of 'set_param -P' still name '{from}'; see 'mgsctl param list'"
+                    ));
                 }
                 tx.event(EventKind::FsRenamed { from: from.clone(), to: to.clone() });
             }
@@ -118,8 +120,11 @@ fn copy(tx: &mut Tx<'_>, from: &str, to: &str, same: bool) -> Result<(), Error> 
         let name = format!("{to}{}", log.get(from.len()..).unwrap_or_default());
         tx.rewrite_log(&name, &records)?;
     }
-    let settings: Vec<_> =
-        tx.conf_settings(from).into_iter().map(|((scope, name), s)| (*scope, name.clone(), s.clone())).collect();
+    let settings: Vec<_> = tx
+        .conf_settings(from)
+        .into_iter()
+        .map(|((scope, name), s)| (*scope, name.clone(), s.clone()))
+        .collect();
     for (scope, name, setting) in settings {
         tx.set_conf_setting(to, scope, &name, Some(setting));
     }
@@ -154,7 +159,8 @@ fn fork_record(record: &LustreCfg, from: &str, to: &str) -> Result<LustreCfg, Er
         if let Some(name) = renamed(marker.tgtname.as_bytes(), from, to) {
             marker.tgtname = String::from_utf8_lossy(&name).into_owned();
         }
-        let pool = marker.comment.split_once(' ').filter(|(word, _)| ["new", "add", "rem", "del"].contains(word));
+        let pool =
+            marker.comment.split_once(' ').filter(|(word, _)| ["new", "add", "rem", "del"].contains(word));
         if let Some((word, rest)) = pool
             && let Some(rest) = rest.strip_prefix(from).filter(|rest| rest.starts_with('.'))
         {
@@ -229,7 +235,8 @@ fn erase(tx: &mut Tx<'_>, fs: &str) -> Result<(), Error> {
 /// a file system when a part of it names the file system or a device of it. The kernel takes every parameter whose
 /// text contains the name anywhere.
 fn params_of(tx: &Tx<'_>, fs: &str) -> Vec<(String, Vec<u32>)> {
-    let of_fs = |part: &str| part.strip_prefix(fs).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+    let of_fs =
+        |part: &str| part.strip_prefix(fs).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
     let mut out = Vec::new();
     let mut open: Option<(String, Vec<u32>)> = None;
     for (index, cfg) in tx.records(PARAMS) {

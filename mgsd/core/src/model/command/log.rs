@@ -84,7 +84,9 @@ fn cancel(tx: &mut Tx<'_>, log: &str, index: u32) -> Result<(), Error> {
     let command = tx.log(log).and_then(|e| e.log.record(index)).and_then(|r| r.command());
     tx.cancel_records(log, &[index])?;
     if command == Some(cmd::MARKER) {
-        tx.warn(format!("record {index} was a marker: its section has lost an end; 'mgsctl log print --raw {log}'"));
+        tx.warn(format!(
+            "record {index} was a marker: its section has lost an end; 'mgsctl log print --raw {log}'"
+        ));
     }
     tx.event(EventKind::LogRecordsCancelled { log: log.to_owned(), indices: vec![index] });
     Ok(())

@@ -50,7 +50,8 @@ pub fn nodes(text: &str) -> Result<Vec<Vec<Nid>>, Error> {
     let mut rest = text;
     loop {
         // IPv6 addresses contain ':': a NID ends at the first mark behind its '@'.
-        let end = rest.find('@').and_then(|at| Some(at + rest.get(at..)?.find([',', ':'])?)).unwrap_or(rest.len());
+        let end =
+            rest.find('@').and_then(|at| Some(at + rest.get(at..)?.find([',', ':'])?)).unwrap_or(rest.len());
         let (nid, tail) = rest.split_at_checked(end).unwrap_or((rest, ""));
         match (nid.parse::<Nid>(), nodes.last_mut()) {
             (Ok(nid), Some(node)) if nid != Nid::LOOPBACK => node.push(nid),
@@ -134,11 +135,20 @@ impl Command {
     }
 
     /// One log, in place.
-    fn edit(&self, tx: &mut Tx<'_>, fs: &str, log: &str, name: &str, nodes: &[Vec<Nid>]) -> Result<(), Error> {
+    fn edit(
+        &self,
+        tx: &mut Tx<'_>,
+        fs: &str,
+        log: &str,
+        name: &str,
+        nodes: &[Vec<Nid>],
+    ) -> Result<(), Error> {
         let records = tx.records(log);
         let mut device = None;
         for section in sections(&records, name) {
-            let Some((setup, record)) = section.iter().find(|(_, cfg)| cfg.command == cmd::SETUP) else { continue };
+            let Some((setup, record)) = section.iter().find(|(_, cfg)| cfg.command == cmd::SETUP) else {
+                continue;
+            };
             device = record.dev().map(str::to_owned);
             let changes = self.moved(&records, section, *setup, nodes)?;
             for (index, record) in &changes.replaced {
@@ -178,7 +188,8 @@ impl Command {
                     let name = match &node {
                         Some(name) => name.clone(),
                         None => fitting(all, nid, room).ok_or_else(|| {
-                            let what = format!("another node of these logs has the name that {nid} would get");
+                            let what =
+                                format!("another node of these logs has the name that {nid} would get");
                             self.refused(Errno::EINVAL, what, hint)
                         })?,
                     };
@@ -242,7 +253,8 @@ fn fitting(all: &[(u32, LustreCfg)], nid: &Nid, room: usize) -> Option<String> {
     let text = node_uuid(nid);
     let cut = text.len().saturating_sub(room.saturating_sub(1));
     let name = text.get(cut..).filter(|name| !name.is_empty())?.to_owned();
-    let mut users = all.iter().filter(|(_, cfg)| cfg.command == cmd::ADD_UUID && cfg.buf_str(1) == Some(&name));
+    let mut users =
+        all.iter().filter(|(_, cfg)| cfg.command == cmd::ADD_UUID && cfg.buf_str(1) == Some(&name));
     let other = users.any(|(_, cfg)| Some(cfg.effective_nid()) != nid.to_u64());
     (cut == 0 || !other).then_some(name)
 }
@@ -327,7 +339,16 @@ mod tests {
             read("10.0.0.1@tcp,10.1.0.1@o2ib:fd00::2@tcp1").unwrap(),
             [vec!["10.0.0.1@tcp".to_owned(), "10.1.0.1@o2ib".to_owned()], vec!["fd00::2@tcp1".to_owned()]]
         );
-        for bad in ["", ",", "junk", "10.0.0.1@tcp,", "10.0.0.1@tcp:", "10.0.0.1@tcp,junk", "junk:10.0.0.1@tcp", "0@lo"] {
+        for bad in [
+            "",
+            ",",
+            "junk",
+            "10.0.0.1@tcp,",
+            "10.0.0.1@tcp:",
+            "10.0.0.1@tcp,junk",
+            "junk:10.0.0.1@tcp",
+            "0@lo",
+        ] {
             assert_eq!(read(bad).map_err(|e| e.errno()), Err(Errno::ENXIO), "{bad}");
         }
     }
