@@ -37,7 +37,9 @@ pub use address::{Address, BadAddress, DEFAULT_ADDRESS};
 pub use barrier::{Barrier, FreezeBarrier};
 pub use change::{Change, LogChange};
 pub use client::{Client, Error};
-pub use client_export::{ClientExport, ClientKind, CloseConnections, Connections, LocksHeld, LogFetched, Nids};
+pub use client_export::{
+    ClientExport, ClientKind, CloseConnections, Connections, LocksHeld, LogFetched, Nids,
+};
 pub use commit::{Chain, Commit};
 pub use decision::Decision;
 pub use fs::{FileSystem, IrState, NewName, RecoverySwitch};
@@ -45,12 +47,13 @@ pub use import::{IMPORT_MAX, Mgt};
 pub use list::List;
 pub use log::{LOG_INDEX_BUDGET, Log, LogReader, LogRecord, Marker};
 pub use nodemap::{
-    Nodemap, NodemapCaps, NodemapEdit, NodemapEdits, NodemapEntry, NodemapExport, NodemapFileset, NodemapIdKind,
-    NodemapIds, NodemapOffset, NodemapRange, NodemapTest, Nodemaps,
+    Nodemap, NodemapCaps, NodemapEdit, NodemapEdits, NodemapEntry, NodemapExport, NodemapFileset,
+    NodemapIdKind, NodemapIds, NodemapOffset, NodemapRange, NodemapTest, Nodemaps,
 };
 pub use param::{
-    ChangeReach, EffectiveParam, LogReach, NodeReach, ParamAssigned, ParamAssignment, ParamEvent, ParamInForce, ParamPolicy,
-    ParamReader, ParamSyntax, ParamTold, RecordAt, Validation, Writeconf, WriteconfSwitch,
+    ChangeReach, EffectiveParam, LogReach, NodeReach, ParamAssigned, ParamAssignment, ParamEvent,
+    ParamInForce, ParamPolicy, ParamReader, ParamSyntax, ParamTold, ProgramSwitch, Programs, RecordAt, Validation, Writeconf,
+    WriteconfSwitch,
 };
 pub use pool::{NewPool, Pool, PoolMembers};
 pub use problem::{PROBLEM_CONTENT_TYPE, Problem, ProblemKind};
@@ -59,6 +62,6 @@ pub use registration::{
     RegistrationRules, RegistrationState, Reservation, Reserve,
 };
 pub use sptlrpc::{SecurityRule, SecurityRuleChange};
-pub use status::{MustRemount, Status, StoreInfo};
+pub use status::{FullestLog, MustRemount, Status, StoreInfo};
 pub use target::{MoveTarget, Param, Registered, Target, TargetKind, TargetState};
 pub use time::Time;

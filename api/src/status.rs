@@ -42,6 +42,23 @@ pub struct Status {
     pub client_count: u64,
     /// Counters since the start, by name, such as `connect` or `dropped.malformed`.
     pub counters: BTreeMap<String, u64>,
+    /// The log that has used up most of its life; a warning is logged at 70 %.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fullest_log: Option<FullestLog>,
+}
+
+/// How near its end the fullest log is. Indices are never given out again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FullestLog {
+    /// Its name.
+    pub log: String,
+    /// Indices used.
+    pub used: u32,
+    /// Indices of a life.
+    pub limit: u32,
+    /// How many commits of the size seen so far still fit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commits_left: Option<u64>,
 }
 
 /// The store behind a daemon.

@@ -34,6 +34,10 @@ fn table(status: &Status) -> String {
     }
     fields.add("file systems", status.fs_count);
     fields.add("connected nodes", status.client_count);
+    if let Some(log) = &status.fullest_log {
+        let left = log.commits_left.map_or_else(String::new, |n| format!(", about {n} commits left"));
+        fields.add("fullest log", format!("{}: {} of {} indices{left}", log.log, log.used, log.limit));
+    }
     for (name, count) in &status.counters {
         fields.add(format!("count {name}"), count);
     }

@@ -43,6 +43,7 @@ fn what_does_not_fit_is_refused_before_anything_is_written() {
     let budget = mgs.engine.view().logs["testfs-client"].budget();
     assert!((64762..=64763).contains(&budget.used), "{budget:?}");
     assert_eq!((budget.limit, budget.percent(), budget.is_low()), (64767, 99, true));
+    assert_eq!(mgs.engine.view().fullest_log(), Some(("testfs-client", budget)));
     let before = mgs.store.clone();
     let reply = register(&mut mgs, &ost(1));
     assert_eq!(reply.status, Errno::ENOSPC.status());

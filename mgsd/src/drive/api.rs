@@ -9,9 +9,9 @@ use crate::http::{LogFile, Mgs, Order};
 use crate::store_check::Checked;
 use async_trait::async_trait;
 use bytes::Bytes;
-use mgs_api::{
+use mgs_api::{FullestLog, 
     Barrier, Connections, LogReader, Chain, Change, ChangeReach, ClientExport, ClientKind, Commit, Decision, EffectiveParam, FileSystem, IrState, List, LocksHeld, Log,
-    LogChange, Mgt, MustRemount, Nodemap, NodemapIdKind, NodemapTest, Nodemaps, Param, ParamEvent, ParamInForce, ParamPolicy, Pool, Problem, ProblemKind, Registered,
+    LogChange, Mgt, MustRemount, Nodemap, NodemapIdKind, NodemapTest, Nodemaps, Param, ParamEvent, ParamInForce, ParamPolicy, Pool, Problem, ProblemKind, Programs, Registered,
     Registration, RegistrationRules, Reservation, Status, StoreInfo, Target, TargetKind, TargetState, Time,
 };
 use mgs_core::engine::Engine;
@@ -235,6 +235,12 @@ impl Mgs for Handle {
                 fs_count: engine.view().fs.len() as u64,
                 client_count: engine.exports().len() as u64,
                 counters: engine.counters().iter().map(|(k, v)| (k.to_owned(), v)).collect(),
+                fullest_log: engine.view().fullest_log().map(|(log, b)| FullestLog {
+                    log: log.to_owned(),
+                    used: b.used,
+                    limit: b.limit,
+                    commits_left: b.commits_left(),
+                }),
             })
         })
         .await
@@ -386,9 +392,19 @@ impl Mgs for Handle {
         self.answer(move |engine, _| super::params::reach(engine, seq)).await
     }
 
+    async fn param_programs(&self) -> Result<Programs, Problem> {
+        self.answer(|engine, _| {
+            Ok(Programs {
+                usual: tunables::Policy::default().executables,
+                allowed: engine.view().settings.policy.programs.iter().cloned().collect(),
+            })
+        })
+        .await
+    }
+
     async fn param_policy(&self) -> Result<ParamPolicy, Problem> {
         self.answer(|engine, _| {
-            Ok(ParamPolicy { validation: super::params::validation(engine.view().settings.validation) })
+            Ok(ParamPolicy { validation: super::params::validation(engine.view().settings.policy.validation) })
         })
         .await
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use mgs_api::{
-    Barrier, Connections, LogReader, Binding, BindingMode, Chain, Change, ChangeReach, ClientExport, ClientKind, Commit, Decision, EffectiveParam, FileSystem, IrState, List, LocksHeld, Log, LogChange, LogFetched, LogReach, NodeReach, Mgt, Nodemap, NodemapCaps, NodemapEntry, NodemapExport, NodemapFileset, NodemapIdKind, NodemapIds, NodemapRange, NodemapTest, Nodemaps, Param, ParamAssigned, ParamEvent, ParamInForce, ParamPolicy, ParamReader, ParamTold, Pool, Problem, ProblemKind, RecordAt, Registered, Registration, RegistrationPolicy, RegistrationRules, RegistrationState, Reservation, Status, StoreInfo, Target, TargetKind, TargetState, Time, Validation, Writeconf,
+    Barrier, Connections, LogReader, Binding, BindingMode, Chain, Change, ChangeReach, ClientExport, ClientKind, Commit, Decision, EffectiveParam, FileSystem, IrState, List, LocksHeld, Log, LogChange, LogFetched, LogReach, NodeReach, Mgt, Nodemap, NodemapCaps, NodemapEntry, NodemapExport, NodemapFileset, NodemapIdKind, NodemapIds, NodemapRange, NodemapTest, Nodemaps, Param, ParamAssigned, ParamEvent, ParamInForce, ParamPolicy, ParamReader, ParamTold, Pool, Problem, ProblemKind, Programs, RecordAt, Registered, Registration, RegistrationPolicy, RegistrationRules, RegistrationState, Reservation, Status, StoreInfo, Target, TargetKind, TargetState, Time, Validation, Writeconf,
 };
 use tokio::sync::Notify;
 
@@ -230,6 +230,10 @@ impl Mgs for Fake {
         Ok(ChangeReach { seq: seq.unwrap_or(41), logs: vec![log] })
     }
 
+    async fn param_programs(&self) -> Result<Programs, Problem> {
+        Ok(Programs { usual: texts(&["/usr/sbin/l_getidentity"]), allowed: texts(&["/opt/site/identity"]) })
+    }
+
     async fn param_policy(&self) -> Result<ParamPolicy, Problem> {
         Ok(ParamPolicy { validation: Validation::Enforce })
     }
@@ -433,6 +437,12 @@ pub(crate) fn status() -> Status {
         },
         fs_count: 2,
         client_count: 2,
+        fullest_log: Some(mgs_api::FullestLog {
+            log: "testfs-client".to_owned(),
+            used: 47,
+            limit: 64_767,
+            commits_left: Some(4_000),
+        }),
         counters: [("connect", 3), ("dropped.malformed", 0), ("target_reg", 2)]
             .map(|(name, count)| (name.to_owned(), count))
             .into(),

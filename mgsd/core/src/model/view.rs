@@ -5,7 +5,7 @@ use super::command::retention::Pruned;
 use super::connections::Connections;
 use super::ahead::Nodes;
 use super::keys::{self, Key};
-use super::logs::{LogEntry, LogHead};
+use super::logs::{Budget, LogEntry, LogHead};
 use super::names::TargetId;
 use super::nodemap::Nodemaps;
 use super::restore::Restore;
@@ -305,6 +305,11 @@ impl View {
 }
 
 impl View {
+    /// The log that has used up most of its life.
+    pub fn fullest_log(&self) -> Option<(&str, Budget)> {
+        self.logs.iter().map(|(name, log)| (name.as_str(), log.budget())).max_by_key(|(_, budget)| budget.used)
+    }
+
     /// The last commit whose record was deleted; 0: all are there.
     pub const fn pruned(&self) -> u64 {
         self.pruned.through
