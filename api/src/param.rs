@@ -222,6 +222,25 @@ pub struct ParamPolicy {
     pub validation: Validation,
 }
 
+/// A program that nodes may be told to run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProgramSwitch {
+    /// Its whole path.
+    pub program: String,
+    /// It may be, from now on.
+    pub allowed: bool,
+}
+
+/// Programs that nodes may be told to run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Programs {
+    /// Those that Lustre runs by default.
+    pub usual: Vec<String>,
+    /// Those that root has allowed.
+    pub allowed: Vec<String>,
+}
+
 /// What a writeconf does to the settings and pools of a file system.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -294,6 +313,22 @@ impl Client {
     /// Like every call: [`Error`].
     pub async fn set_param_policy(&self, to: &ParamPolicy, dry_run: bool) -> Result<Change, Error> {
         self.change(Method::PUT, "/v1/params/policy", to, dry_run).await
+    }
+
+    /// Programs that nodes may be told to run.
+    ///
+    /// # Errors
+    /// Like every call: [`Error`].
+    pub async fn param_programs(&self) -> Result<Programs, Error> {
+        self.json("/v1/params/programs").await
+    }
+
+    /// Allows a program, or takes that back; for root alone.
+    ///
+    /// # Errors
+    /// Like every call: [`Error`].
+    pub async fn param_allow(&self, to: &ProgramSwitch, dry_run: bool) -> Result<Change, Error> {
+        self.change(Method::PUT, "/v1/params/programs", to, dry_run).await
     }
 
     /// Sets what a writeconf does to the settings and pools of a file system.

@@ -1,6 +1,6 @@
 //! `mgsctl param get|history|status|policy`: what nodes are told, and how far they are.
 
-use mgs_api::{ChangeReach, EffectiveParam, List, ParamEvent, ParamPolicy, ParamTold};
+use mgs_api::{ChangeReach, EffectiveParam, List, ParamEvent, ParamPolicy, ParamTold, Programs};
 
 use crate::table::{Fields, Table};
 
@@ -105,4 +105,13 @@ pub(crate) fn policy(policy: &ParamPolicy) -> String {
     let mut fields = Fields::default();
     fields.add("validation", policy.validation);
     fields.render()
+}
+
+pub(crate) fn programs(programs: &Programs) -> String {
+    let mut table = Table::new(&["PROGRAM", "ALLOWED"]);
+    let usual = programs.usual.iter().map(|program| (program, "by default"));
+    for (program, by) in usual.chain(programs.allowed.iter().map(|program| (program, "by root"))) {
+        table.row([program.clone(), by.to_owned()]);
+    }
+    table.render()
 }

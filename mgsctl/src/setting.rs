@@ -1,7 +1,7 @@
 //! `mgsctl param list|set|unset`: what the daemon holds. The catalogue's side is in `param`.
 
 use clap::Subcommand;
-use mgs_api::{Client, List, ParamAssignment, ParamInForce, ParamPolicy, ParamSyntax};
+use mgs_api::{Client, List, ParamAssignment, ParamInForce, ParamPolicy, ParamSyntax, ProgramSwitch};
 
 use crate::change::{self, How};
 use crate::exit::Failure;
@@ -63,6 +63,18 @@ pub(crate) enum Command {
     Policy {
         /// From now on
         validation: Option<Validation>,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Lists the programs that nodes may be told to run
+    Programs,
+    /// Allows a program that nodes may be told to run, as an upcall; for root alone
+    Allow {
+        /// Its whole path
+        program: String,
+        /// Take that back
+        #[arg(long)]
+        remove: bool,
         #[command(flatten)]
         how: How,
     },
@@ -152,6 +164,12 @@ impl Command {
             }
             Command::Import { file, fs, apply, force, wait } => {
                 return import::run(api, out, file.as_deref(), fs.as_deref(), apply, force, wait).await;
+            }
+            Command::Programs => {
+                return out.document(&api.param_programs().await?, readback::programs);
+            }
+            Command::Allow { program, remove, how } => {
+                api.param_allow(&ProgramSwitch { program, allowed: !remove }, how.dry_run).await?
             }
             Command::Policy { validation: Some(to), how } => {
                 api.set_param_policy(&to.into(), how.dry_run).await?

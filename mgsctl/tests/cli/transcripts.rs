@@ -255,6 +255,8 @@ fn setting() {
             "param history testfs-OST000a.osc.max_dirty_mb --output yaml",
             "param status",
             "param status 40 --output json",
+            "param programs",
+            "param allow /opt/site/identity --dry-run",
             "param policy",
             "param policy warn --dry-run",
             "param import ../vectors/tunables/llog_print.txt",

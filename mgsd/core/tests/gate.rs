@@ -225,3 +225,25 @@ fn warn_takes_what_a_kernel_takes_and_notes_it() {
     let wrong = ost(3).with(|n| n.info.params = "ost.threads_max=16 ".to_owned());
     assert_eq!(register(&mut mgs, &wrong).status, Errno::EINVAL.status());
 }
+
+#[test]
+fn programs_are_allowed_by_root_alone() {
+    let mut mgs = site();
+    let upcall = "testfs-MDT0000.mdt.identity_upcall=/opt/site/identity";
+    let allow = |program: &str, allowed| -> Command {
+        param::Command::Program { program: program.to_owned(), allowed }.into()
+    };
+    assert!(mgs.order(assign(upcall, None, false)).unwrap_err().to_string().contains("(upcall)"));
+    let by = mgs.order_by("uid:1000", allow("/opt/site/identity", true));
+    assert_eq!(by.unwrap_err().errno(), Errno::EPERM);
+    for bad in ["", "identity", "/", "/opt/../bin/sh", "/opt//x", "/opt/x;y", "/opt/x y"] {
+        assert_eq!(mgs.order(allow(bad, true)).unwrap_err().errno(), Errno::EINVAL, "{bad}");
+    }
+    assert!(mgs.order(allow("/opt/site/identity", true)).unwrap().seq.is_some());
+    assert_eq!(mgs.order(allow("/opt/site/identity", true)).unwrap().seq, None);
+    let mut mgs = mgs.restarted();
+    assert!(mgs.order(assign(upcall, None, false)).unwrap().seq.is_some());
+    mgs.order(param::Command::Validation(Validation::Warn).into()).unwrap();
+    assert!(mgs.order(allow("/opt/site/identity", false)).unwrap().seq.is_some());
+    assert!(mgs.order(assign("testfs-MDT0001.mdt.identity_upcall=/opt/site/identity", None, true)).is_err());
+}

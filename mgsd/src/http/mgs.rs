@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use mgs_api::{
     Barrier, Connections, LogReader, Chain, Change, ChangeReach, ClientExport, Commit, Decision, EffectiveParam, FileSystem, List, Log, Mgt, Nodemap, NodemapIdKind, NodemapTest, Nodemaps,
-    ParamEvent, ParamInForce, ParamPolicy, Pool, Problem,
+    ParamEvent, ParamInForce, ParamPolicy, Pool, Problem, Programs,
     Registration, RegistrationRules, Reservation, Status, Target,
 };
 
@@ -73,6 +73,9 @@ pub trait Mgs: Send + Sync + 'static {
 
     /// Which nodes have fetched past a commit; by default the last one that wrote to a log.
     async fn param_status(&self, seq: Option<u64>) -> Result<ChangeReach, Problem>;
+
+    /// Programs that nodes may be told to run.
+    async fn param_programs(&self) -> Result<Programs, Problem>;
 
     /// Whether wrong assignments are refused.
     async fn param_policy(&self) -> Result<ParamPolicy, Problem>;

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use mgs_api::{
     Change, ChangeReach, EffectiveParam, List, ParamAssignment, ParamEvent, ParamInForce, ParamPolicy,
-    ParamSyntax, Problem, Validation,
+    ParamSyntax, Problem, ProgramSwitch, Programs, Validation,
 };
 use mgs_core::model::command::param::{Command, Syntax};
 use mgs_core::model::settings;
@@ -182,4 +182,32 @@ pub(super) async fn set_policy(
         Validation::Warn => settings::Validation::Warn,
     };
     by.change(&mgs, Command::Validation(validation)).await
+}
+
+/// Programs that nodes may be told to run.
+#[utoipa::path(get, path = "/v1/params/programs", tag = "param", operation_id = "param_programs",
+    responses(
+        (status = 200, description = "the answer", body = Programs),
+        (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn programs(State(mgs): State<Shared>) -> Answer<Programs> {
+    Ok(Json(mgs.param_programs().await?))
+}
+
+/// Allows a program, or takes that back; for root alone.
+#[utoipa::path(put, path = "/v1/params/programs", tag = "param", operation_id = "param_allow",
+    request_body = ProgramSwitch,
+    params(
+        ("dry_run" = Option<bool>, Query, description = "say what would be done, change nothing"),
+    ),
+    responses(
+        (status = 200, description = "what was done", body = Change),
+        (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn allow(
+    State(mgs): State<Shared>,
+    by: Ordered,
+    Document(to): Document<ProgramSwitch>,
+) -> Answer<Change> {
+    by.change(&mgs, Command::Program { program: to.program, allowed: to.allowed }).await
 }

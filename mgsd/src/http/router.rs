@@ -82,6 +82,7 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(param::history))
         .routes(routes!(param::status))
         .routes(routes!(param::policy, param::set_policy))
+        .routes(routes!(param::programs, param::allow))
         .routes(routes!(pool::list, pool::new))
         .routes(routes!(pool::destroy))
         .routes(routes!(pool::add, pool::remove))

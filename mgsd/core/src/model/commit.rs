@@ -161,6 +161,13 @@ pub enum EventKind {
         /// The same before.
         before: Validation,
     },
+    /// Nodes may be told to run a program, or not any more.
+    ProgramAllowed {
+        /// Its path.
+        program: String,
+        /// It may be; before, it was the other way.
+        allowed: bool,
+    },
     /// What a writeconf does to settings and pools was set.
     WriteconfSet {
         /// File system.

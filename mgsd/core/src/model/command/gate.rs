@@ -43,7 +43,10 @@ fn policy(tx: &Tx<'_>, how: How) -> Policy {
         Validation::Enforce => tunables::Validation::Enforce,
         Validation::Warn => tunables::Validation::Warn,
     };
-    Policy { validation, force: how.force, unregistered_targets: how.wait, ..Policy::default() }
+    let mut policy =
+        Policy { validation, force: how.force, unregistered_targets: how.wait, ..Policy::default() };
+    policy.executables.extend(tx.param_policy().programs.iter().cloned());
+    policy
 }
 
 /// Judges an assignment.

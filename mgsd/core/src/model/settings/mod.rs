@@ -38,10 +38,13 @@ impl Validation {
 }
 
 /// `param/policy`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParamPolicy {
     /// Refuse or warn.
     pub validation: Validation,
+    /// Programs that nodes may be told to run, beside those that Lustre runs by default.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub programs: BTreeSet<String>,
 }
 
 /// What a writeconf does to the settings and pools of a file system.
@@ -115,8 +118,8 @@ pub type ConfName = (Scope, String);
 /// All settings, decoded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// Refuse or warn.
-    pub validation: Validation,
+    /// What happens to assignments.
+    pub policy: ParamPolicy,
     /// Of the logs of a file system (`conf_param`).
     pub conf: BTreeMap<String, BTreeMap<ConfName, Setting>>,
     /// Of the log `params` (`set_param -P`), by path.
@@ -133,7 +136,7 @@ impl Settings {
         }
         match key {
             SettingKey::Policy => {
-                self.validation = parsed::<ParamPolicy>(value)?.unwrap_or_default().validation;
+                self.policy = parsed(value)?.unwrap_or_default();
             }
             SettingKey::Conf(fs, scope, name) => {
                 let name = (key::scope(scope)?, key::unescape(name)?);
@@ -165,7 +168,7 @@ impl Settings {
 /// Settings that a transaction changes.
 #[derive(Debug, Default)]
 pub(super) struct SettingChanges {
-    validation: Option<Validation>,
+    policy: Option<ParamPolicy>,
     conf: BTreeMap<String, BTreeMap<ConfName, Option<Setting>>>,
     set: BTreeMap<String, Option<Setting>>,
     pools: BTreeMap<String, Option<WaitingPools>>,
@@ -173,9 +176,9 @@ pub(super) struct SettingChanges {
 
 impl SettingChanges {
     pub(super) fn finish(&self, changes: &mut Changes) -> Result<(), Error> {
-        if let Some(validation) = self.validation {
-            let value = (validation != Validation::default()).then_some(ParamPolicy { validation });
-            put_or_delete(changes, SettingKey::Policy.to_string(), value.as_ref())?;
+        if let Some(policy) = &self.policy {
+            let value = Some(policy).filter(|policy| **policy != ParamPolicy::default());
+            put_or_delete(changes, SettingKey::Policy.to_string(), value)?;
         }
         for (fs, settings) in &self.conf {
             for ((scope, name), value) in settings {
@@ -193,13 +196,17 @@ impl SettingChanges {
 }
 
 impl Tx<'_> {
+    /// What happens to assignments.
+    pub fn param_policy(&self) -> &ParamPolicy {
+        self.settings.policy.as_ref().unwrap_or(&self.view.settings.policy)
+    }
     /// Refuse or warn.
     pub fn validation(&self) -> Validation {
-        self.settings.validation.unwrap_or(self.view.settings.validation)
+        self.param_policy().validation
     }
-    /// Sets it.
-    pub const fn set_validation(&mut self, validation: Validation) {
-        self.settings.validation = Some(validation);
+    /// Sets what happens to assignments.
+    pub fn set_param_policy(&mut self, policy: ParamPolicy) {
+        self.settings.policy = Some(policy);
     }
 
     /// A setting of a file system.

@@ -18,7 +18,7 @@ use crate::Errno;
 use crate::error::Error;
 use crate::model::commit::EventKind;
 use crate::model::conf_param::Scope;
-use crate::model::settings::Validation;
+use crate::model::settings::{ParamPolicy, Validation};
 use crate::model::tx::Tx;
 use tunables::canonical;
 
@@ -69,6 +69,13 @@ pub enum Command {
     },
     /// Whether wrong assignments are refused or warned of.
     Validation(Validation),
+    /// A program that nodes may be told to run, or not any more. For root alone.
+    Program {
+        /// Its whole path.
+        program: String,
+        /// It may be.
+        allowed: bool,
+    },
 }
 
 /// What is done with a name and a value.
@@ -136,16 +143,51 @@ impl Command {
                     Doing { delete: *delete || value.is_empty(), ..Doing::default() },
                 )
             }
+            Self::Program { program, allowed } => allow(tx, program, *allowed),
             Self::Validation(validation) => {
                 let before = tx.validation();
                 if before != *validation {
                     tx.event(EventKind::ValidationSet { validation: *validation, before });
-                    tx.set_validation(*validation);
+                    tx.set_param_policy(ParamPolicy { validation: *validation, ..tx.param_policy().clone() });
                 }
                 Ok(())
             }
         }
     }
+}
+
+/// Who may have programs run as root on every node is root here, and nobody else.
+const ROOT: &str = "uid:0";
+/// Longest path of a program.
+const PROGRAM_MAX: usize = 255;
+/// Most programs on the list.
+const PROGRAMS: usize = 64;
+
+fn allow(tx: &mut Tx<'_>, program: &str, allowed: bool) -> Result<(), Error> {
+    let refuse = |errno, what: &str, hint: &str| {
+        Err(Error::refused(format!("program '{}'", program.escape_default()), errno, what, hint))
+    };
+    if tx.actor() != ROOT {
+        return refuse(Errno::EPERM, "is allowed by root alone: nodes run it as root", "ask root of this host");
+    }
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"/_-.+".contains(&b);
+    let parts = program.split('/').skip(1);
+    let whole = program.starts_with('/') && parts.clone().all(|part| !["", ".", ".."].contains(&part));
+    if !whole || program.len() > PROGRAM_MAX || !program.bytes().all(plain) {
+        let hint = "a whole path of letters, digits and '_-.+', such as /usr/sbin/l_getidentity";
+        return refuse(Errno::EINVAL, "is no path of a program", hint);
+    }
+    let mut policy = tx.param_policy().clone();
+    let changed =
+        if allowed { policy.programs.insert(program.to_owned()) } else { policy.programs.remove(program) };
+    if policy.programs.len() > PROGRAMS {
+        return refuse(Errno::ENOSPC, "is one too many", "at most 64 programs; forbid one first");
+    }
+    if changed {
+        tx.event(EventKind::ProgramAllowed { program: program.to_owned(), allowed });
+        tx.set_param_policy(policy);
+    }
+    Ok(())
 }
 
 /// An assignment taken apart.
