@@ -129,10 +129,9 @@ fn read(file: &Path) -> Result<Vec<mgs_api::NodemapEdit>, Failure> {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let edit = parser.parse(line).map_err(|why| Failure::Input {
-            what: format!("{name}, line {number}"),
-            why,
-        })?;
+        let edit = parser
+            .parse(line)
+            .map_err(|why| Failure::Input { what: format!("{name}, line {number}"), why })?;
         edits.extend(edit);
     }
     Ok(edits)

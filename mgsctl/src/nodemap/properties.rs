@@ -15,10 +15,13 @@ pub(crate) fn all(map: &Nodemap) -> Vec<(&'static str, String)> {
         ("deny_mount", switch(map.deny_mount)),
         ("deny_unknown", switch(map.deny_unknown)),
         ("enable_cap_mask", caps(map)),
-        ("exports", list(map.exports.iter().map(|e| {
-            let banned = if e.banned { ", banned: true" } else { "" };
-            format!("nid: {}, uuid: {}, dev: MGS{banned}", e.nid, e.uuid)
-        }))),
+        (
+            "exports",
+            list(map.exports.iter().map(|e| {
+                let banned = if e.banned { ", banned: true" } else { "" };
+                format!("nid: {}, uuid: {}, dev: MGS{banned}", e.nid, e.uuid)
+            })),
+        ),
         ("fileset", filesets(map)),
         ("forbid_encryption", switch(map.forbid_encryption)),
     ];
@@ -27,9 +30,12 @@ pub(crate) fn all(map: &Nodemap) -> Vec<(&'static str, String)> {
     }
     out.push(("id", map.id.to_string()));
     if own {
-        out.push(("idmap", list(map.idmap.iter().map(|pair| {
-            format!("idtype: {}, client_id: {}, fs_id: {}", pair.kind.as_str(), pair.client, pair.fs)
-        }))));
+        out.push((
+            "idmap",
+            list(map.idmap.iter().map(|pair| {
+                format!("idtype: {}, client_id: {}, fs_id: {}", pair.kind.as_str(), pair.client, pair.fs)
+            })),
+        ));
     }
     out.push(("map_mode", map.map_mode.clone()));
     if own {

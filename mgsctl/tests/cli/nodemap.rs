@@ -33,7 +33,11 @@ fn show_prints_what_lctl_get_param_printed() {
 fn a_file_of_changes_is_one_request() {
     let daemon = Daemon::start(Fake::default());
     let mut file = tempfile::NamedTempFile::new().unwrap();
-    writeln!(file, "# two nodemaps\n\nadd nm1\nadd-range nm1 10.0.0.[1-9]@tcp fd00::/64@tcp\n  add nm2\nactivate on").unwrap();
+    writeln!(
+        file,
+        "# two nodemaps\n\nadd nm1\nadd-range nm1 10.0.0.[1-9]@tcp fd00::/64@tcp\n  add nm2\nactivate on"
+    )
+    .unwrap();
     let path = file.path().to_str().unwrap().to_owned();
     let done = daemon.run(&["nodemap", "load", &path, "--dry-run"]);
     assert_eq!((done.status.code(), text(&done.stderr)), (Some(0), String::new()));

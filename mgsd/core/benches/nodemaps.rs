@@ -81,7 +81,10 @@ fn main() -> ExitCode {
     let mut kept = true;
     for ((step, small), large) in STEPS.iter().zip(small).zip(large) {
         let growth = large.as_secs_f64() / small.as_secs_f64();
-        println!("{step:>5}: {small:9.1?} for {}, {large:9.1?} for {}, growth {growth:.2}", SIZES[0], SIZES[1]);
+        println!(
+            "{step:>5}: {small:9.1?} for {}, {large:9.1?} for {}, growth {growth:.2}",
+            SIZES[0], SIZES[1]
+        );
         kept &= growth <= GROWTH;
     }
     if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }

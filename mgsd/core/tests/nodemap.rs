@@ -1,5 +1,5 @@
 //! Nodemaps: the editing commands of a kernel MGS, and what servers read of them.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, clippy::indexing_slicing)]
 
 mod harness;
 mod nodemaps;
@@ -7,9 +7,8 @@ mod nodemaps;
 use capture::states;
 use harness::Mgs;
 use mgs_core::Errno;
-use mgs_core::engine::Event;
 use mgs_core::model::nodemap::index;
-use nodemaps::{SERVER, Server, edits, entries, order};
+use nodemaps::{Server, edits, entries, order};
 use wire::nodemap::{Entry, IndexPage};
 
 /// Commands of session B, stage by stage (`golden/B/ops.log`, B05a to B05g).
@@ -48,7 +47,9 @@ del nm2";
 fn recorded(session: &str) -> Vec<Vec<Entry>> {
     let path = capture::vectors_dir().join(format!("captures/{session}/{session}-session.pcap.gz"));
     let all = capture::lnet::messages(&capture::load(&path).unwrap()).unwrap();
-    let pages = all.iter().filter_map(|m| IndexPage::decode(&mut wire::Reader::new(&m.payload, wire::Order::Little)).ok());
+    let pages = all
+        .iter()
+        .filter_map(|m| IndexPage::decode(&mut wire::Reader::new(&m.payload, wire::Order::Little)).ok());
     let mut seen: Vec<Vec<Entry>> = pages.map(|page| page.entries).collect();
     seen.dedup();
     seen
@@ -58,7 +59,8 @@ fn recorded(session: &str) -> Vec<Vec<Entry>> {
 fn leaf(file: &[u8]) -> Vec<Entry> {
     let leaf = &file[4096..];
     let count = usize::from(u16::from_le_bytes([leaf[2], leaf[3]]));
-    let entry = |bytes: &[u8]| Entry { key: bytes[..8].try_into().unwrap(), rec: bytes[8..40].try_into().unwrap() };
+    let entry =
+        |bytes: &[u8]| Entry { key: bytes[..8].try_into().unwrap(), rec: bytes[8..40].try_into().unwrap() };
     leaf[4..].chunks(40).take(count).map(entry).collect()
 }
 
@@ -91,7 +93,10 @@ fn the_commands_of_session_b_leave_the_index_that_the_kernel_left() {
     for (stage, commands) in [
         ("B00-mounted", ""),
         ("B05a-nodemap-add", B05A),
-        ("", B05B), ("", B05C), ("", B05D), ("", B05E),
+        ("", B05B),
+        ("", B05C),
+        ("", B05D),
+        ("", B05E),
         ("B05f-nodemap-full", B05F),
         ("B05g-nodemap-deleted", B05G),
         ("B11-mgs-crash-restarted", ""),
@@ -256,11 +261,15 @@ set_cap NM set:cap_chown,cap_fowner";
 #[test]
 fn a_new_nodemap_begins_as_the_default_one_is() {
     let mut mgs = Mgs::new();
-    order(&mut mgs, "modify default trusted=1\nmodify default rbac=dne_ops\nmodify default squash_uid=7").unwrap();
+    order(&mut mgs, "modify default trusted=1\nmodify default rbac=dne_ops\nmodify default squash_uid=7")
+        .unwrap();
     order(&mut mgs, "set_cap default mask:cap_chown\nfileset_add default /shared\nadd nm1").unwrap();
     let maps = &mgs.engine.view().nodemaps;
     let (default, new) = (maps.get("default").unwrap(), maps.get("nm1").unwrap());
-    assert_eq!((new.flags, new.squash, new.roles, new.caps), (default.flags, default.squash, default.roles, default.caps));
+    assert_eq!(
+        (new.flags, new.squash, new.roles, new.caps),
+        (default.flags, default.squash, default.roles, default.caps)
+    );
     assert!(new.filesets.is_empty());
 }
 
@@ -328,7 +337,9 @@ fn a_batch_is_one_commit_and_servers_are_told_once() {
     let mut server = Server::new(&mut mgs);
     server.lock(&mut mgs);
     let commits = mgs.commits;
-    let batch: String = (0..320).map(|n| format!("add nm{n}\nadd_range nm{n} 10.{}.{}.0/24@tcp\n", n / 256, n % 256)).collect();
+    let batch: String = (0..320)
+        .map(|n| format!("add nm{n}\nadd_range nm{n} 10.{}.{}.0/24@tcp\n", n / 256, n % 256))
+        .collect();
     let done = order(&mut mgs, &batch).unwrap();
     assert_eq!(mgs.commits, commits + 1);
     assert_eq!(done.notified.iter().map(ToString::to_string).collect::<Vec<_>>(), ["nodemap/nodemap"]);
@@ -400,9 +411,11 @@ fn a_reader_is_told_to_begin_again_when_all_has_changed() {
 #[test]
 fn the_index_is_in_the_order_of_its_keys() {
     let mut mgs = Mgs::new();
-    let many: String = (0..600).map(|n| format!("add n{n}\nadd_range n{n} 10.0.{}.{}@tcp\n", n / 250, n % 250)).collect();
+    let many: String =
+        (0..600).map(|n| format!("add n{n}\nadd_range n{n} 10.0.{}.{}@tcp\n", n / 250, n % 250)).collect();
     order(&mut mgs, &many).unwrap();
-    order(&mut mgs, "modify default rbac=dne_ops\nfileset_add default /x\nset_cap n255 set:all\nactivate 1").unwrap();
+    order(&mut mgs, "modify default rbac=dne_ops\nfileset_add default /x\nset_cap n255 set:all\nactivate 1")
+        .unwrap();
     let ours = entries(&mgs);
     let mut sorted = ours.clone();
     wire::nodemap::sort_for_delivery(&mut sorted);
@@ -414,14 +427,17 @@ fn the_index_is_in_the_order_of_its_keys() {
 fn long_lists_lie_in_parts_and_one_more_id_writes_one_of_them() {
     let mut mgs = Mgs::new();
     let list: String = (0..3000).map(|n| format!("add_idmap nm1 uid {n}:{}\n", 2 * n)).collect();
-    let ranges: String = (0..600).map(|n| format!("add_range nm1 10.0.{}.{}@tcp\n", n / 200, n % 200)).collect();
+    let ranges: String =
+        (0..600).map(|n| format!("add_range nm1 10.0.{}.{}@tcp\n", n / 200, n % 200)).collect();
     order(&mut mgs, &format!("add nm1\n{list}{ranges}")).unwrap();
-    let parts = |mgs: &Mgs| mgs.store.keys().filter(|k| k.starts_with("nodemap/nm1/")).cloned().collect::<Vec<_>>();
+    let parts =
+        |mgs: &Mgs| mgs.store.keys().filter(|k| k.starts_with("nodemap/nm1/")).cloned().collect::<Vec<_>>();
     assert_eq!(parts(&mgs).len(), 6 + 2);
     assert!(mgs.store.iter().filter(|(k, _)| k.starts_with("nodemap/")).all(|(_, v)| v.len() < 32_768));
     let before = mgs.store.clone();
     order(&mut mgs, "add_idmap nm1 uid 100000:7").unwrap();
-    let changed: Vec<&String> = mgs.store.iter().filter(|(k, v)| before.get(*k) != Some(v)).map(|(k, _)| k).collect();
+    let changed: Vec<&String> =
+        mgs.store.iter().filter(|(k, v)| before.get(*k) != Some(v)).map(|(k, _)| k).collect();
     assert_eq!(changed.len(), 3, "{changed:?}"); // the part, the head, the commit
     assert_eq!(entries(&mgs.restarted()), entries(&mgs));
     // A pair that moves to another part, and back into one value.
@@ -429,11 +445,17 @@ fn long_lists_lie_in_parts_and_one_more_id_writes_one_of_them() {
     assert_eq!(entries(&mgs.restarted()), entries(&mgs));
     let gone: String = (10..3000).map(|n| format!("del_idmap nm1 uid {n}:{}\n", 2 * n)).collect();
     order(&mut mgs, &gone).unwrap();
-    let gone: String = (10..600).map(|n| format!("del_range nm1 10.0.{}.{}@tcp\n", n / 200, n % 200)).collect();
+    let gone: String =
+        (10..600).map(|n| format!("del_range nm1 10.0.{}.{}@tcp\n", n / 200, n % 200)).collect();
     order(&mut mgs, &gone).unwrap();
     assert_eq!(parts(&mgs), Vec::<String>::new());
     assert_eq!(entries(&mgs.restarted()), entries(&mgs));
-    assert_eq!(entries(&mgs).len(), 3 + 10 + 1 + 10, "{:?}", mgs.store.get("nodemap/nm1").map(|v| String::from_utf8_lossy(v)));
+    assert_eq!(
+        entries(&mgs).len(),
+        3 + 10 + 1 + 10,
+        "{:?}",
+        mgs.store.get("nodemap/nm1").map(|v| String::from_utf8_lossy(v))
+    );
 }
 
 /// A kernel MGS of old kept the fileset in the log `params`, from where it would come back.
@@ -455,5 +477,8 @@ fn a_fileset_in_the_log_of_parameters_goes_with_its_nodemap() {
     assert_eq!(live(&mgs), ["nodemap.nm2.fileset"]);
     let done = order(&mut mgs, "del nm2").unwrap();
     assert!(live(&mgs).is_empty());
-    assert_eq!(done.notified.iter().map(ToString::to_string).collect::<Vec<_>>(), ["nodemap/nodemap", "params/params"]);
+    assert_eq!(
+        done.notified.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["nodemap/nodemap", "params/params"]
+    );
 }

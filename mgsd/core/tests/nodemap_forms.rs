@@ -20,7 +20,8 @@ fn name() -> impl Strategy<Value = String> {
 
 fn range() -> impl Strategy<Value = String> {
     prop_oneof![
-        (0_u8..4, 0_u8..12, 0_u8..4).prop_map(|(net, from, n)| format!("10.0.{net}.[{from}-{}]@tcp", from + n)),
+        (0_u8..4, 0_u8..12, 0_u8..4)
+            .prop_map(|(net, from, n)| format!("10.0.{net}.[{from}-{}]@tcp", from + n)),
         (0_u8..4, 120_u8..=128).prop_map(|(net, bits)| format!("fd00::{net}/{bits}@tcp")),
         (1_u8..9).prop_map(|n| format!("{n}@gni")),
         Just("?".to_owned()),
@@ -33,9 +34,21 @@ fn line() -> impl Strategy<Value = String> {
     let pair = (0_u32..6, 0_u32..3, 0_u32..9).prop_map(|(c, n, f)| format!("{c}-{}:{f}", c + n));
     let kind = prop::sample::select(vec!["uid", "gid", "projid"]);
     let property = prop::sample::select(vec![
-        "admin=1", "admin=0", "trusted=1", "map_mode=uid", "map_mode=all", "rbac=none", "rbac=+dne_ops", "rbac=all",
-        "child_raise_privileges=admin,dne_ops", "child_raise_privileges=none", "squash_uid=7", "squash_projid=0",
-        "deny_mount=1", "gssonly_identification=1", "audit_mode=maybe",
+        "admin=1",
+        "admin=0",
+        "trusted=1",
+        "map_mode=uid",
+        "map_mode=all",
+        "rbac=none",
+        "rbac=+dne_ops",
+        "rbac=all",
+        "child_raise_privileges=admin,dne_ops",
+        "child_raise_privileges=none",
+        "squash_uid=7",
+        "squash_projid=0",
+        "deny_mount=1",
+        "gssonly_identification=1",
+        "audit_mode=maybe",
     ]);
     prop_oneof![
         4 => name().prop_map(|n| format!("add {n}")),

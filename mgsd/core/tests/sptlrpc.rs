@@ -30,7 +30,8 @@ fn rule(device: &str, rule: &str, flavor: Option<&str>) -> Command {
 /// `lctl conf_param TEXT`.
 fn conf(text: &str) -> Command {
     let text = text.to_owned();
-    param::Command::Assign { text, syntax: Some(Syntax::ConfParam), delete: false, force: false, wait: false }.into()
+    param::Command::Assign { text, syntax: Some(Syntax::ConfParam), delete: false, force: false, wait: false }
+        .into()
 }
 
 /// Live records of the log as `lctl llog_print --raw` shows them.

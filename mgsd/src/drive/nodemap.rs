@@ -123,7 +123,11 @@ pub(super) fn test(engine: &Engine, nid: &str, id: Option<(IdKind, u32)>) -> Res
 
 /// Security rules in force: those of each file system in the order in which nodes look for them.
 pub(super) fn security_rules(engine: &Engine, only: Option<&str>) -> Vec<SecurityRule> {
-    let logs = engine.view().logs.iter().filter_map(|(name, entry)| Some((name, name.strip_suffix("-sptlrpc")?, entry)));
+    let logs = engine
+        .view()
+        .logs
+        .iter()
+        .filter_map(|(name, entry)| Some((name, name.strip_suffix("-sptlrpc")?, entry)));
     let wanted = logs.filter(|(_, fs, _)| only.is_none_or(|only| only == *fs));
     let of = |(name, _, entry): (&String, &str, &LogEntry)| -> Vec<SecurityRule> {
         let shown = |rule: sptlrpc::Rule| SecurityRule {

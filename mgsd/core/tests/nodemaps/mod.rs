@@ -147,7 +147,8 @@ impl Server {
     pub fn lock(&mut self, mgs: &mut Mgs) {
         self.locks += 1;
         let resource = ResId::config("nodemap", ConfigKind::Nodemap).unwrap();
-        let desc = LockDesc { lock_type: wire::ldlm::PLAIN, resource, req_mode: mode::CR, ..LockDesc::default() };
+        let desc =
+            LockDesc { lock_type: wire::ldlm::PLAIN, resource, req_mode: mode::CR, ..LockDesc::default() };
         let request = LdlmRequest { desc, handles: vec![self.locks, 0], ..LdlmRequest::default() };
         let buffer = vec![request.to_vec(Order::Little)];
         assert_eq!(mgs.call(nid(SERVER), self.handle, opc::LDLM_ENQUEUE, buffer).body().status, 0);

@@ -111,7 +111,8 @@ impl Tx<'_> {
         let log = self.log(PARAMS).map(|entry| &entry.log);
         let live = log.into_iter().flat_map(llog::Log::records).filter(|r| r.live);
         let markers = live.filter_map(|r| r.cfg().ok()?.marker()).filter(|m| m.is_start() && !m.is_skip());
-        let found = markers.map(|m| m.comment).filter(|c| c.starts_with("nodemap.") && c.ends_with(".fileset"));
+        let found =
+            markers.map(|m| m.comment).filter(|c| c.starts_with("nodemap.") && c.ends_with(".fileset"));
         let found = Arc::new(found.collect());
         self.nodemaps.params.insert(found).clone()
     }

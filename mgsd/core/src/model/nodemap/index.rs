@@ -8,6 +8,8 @@ use wire::{Order, Writer, nodemap};
 
 /// Bytes of a path in one record.
 const PIECE: usize = 28;
+/// Most records of a path: a fileset has 256 sub-ids, the first is its head.
+const PIECES: u16 = 255;
 /// First sub-id of filesets, and how many each has.
 const FILESETS: u32 = 0x200;
 const FILESET: u32 = 0x100;
@@ -163,7 +165,7 @@ fn render(out: &mut Vec<Entry>, name: &str, map: &Nodemap) {
         header[0] = u8::from(fileset.ro);
         put(Record::Fileset { id, subid, header });
         let path: Vec<u8> = fileset.path.bytes().chain([0]).collect();
-        for (number, piece) in (0_u16..FILESET as u16 - 1).zip(path.chunks(PIECE)) {
+        for (number, piece) in (0..PIECES).zip(path.chunks(PIECE)) {
             let mut text = [0; 32];
             let (words, rest) = text.split_at_mut(PIECE);
             words.iter_mut().zip(piece).for_each(|(to, from)| *to = *from);
@@ -203,7 +205,11 @@ pub fn parse(index: &[Entry]) -> Result<(bool, BTreeMap<String, Nodemap>), Strin
         match record {
             Record::Cluster { id, cluster } => {
                 if names.values().any(|name| *name == cluster.name) {
-                    return Err(format!("key {}: a second nodemap '{}'", at(), cluster.name.escape_default()));
+                    return Err(format!(
+                        "key {}: a second nodemap '{}'",
+                        at(),
+                        cluster.name.escape_default()
+                    ));
                 }
                 let squash = Squash {
                     uid: cluster.squash_uid,

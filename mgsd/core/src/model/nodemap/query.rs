@@ -61,7 +61,8 @@ impl Nodemap {
             return "all".to_owned();
         }
         let words = [(f::MAP_UID, "uid"), (f::MAP_GID, "gid"), (f::MAP_PROJID, "projid")];
-        let words: Vec<&str> = words.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, word)| *word).collect();
+        let words: Vec<&str> =
+            words.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, word)| *word).collect();
         words.join(",")
     }
 

@@ -226,8 +226,7 @@ fn rows(pairs: impl Iterator<Item = (u32, u32)>) -> Vec<String> {
     for (client, fs) in pairs {
         match rows.last_mut() {
             Some((first, last, to))
-                if client.checked_sub(1) == Some(*last)
-                    && fs.checked_sub(client - *first) == Some(*to) =>
+                if client.checked_sub(1) == Some(*last) && fs.checked_sub(client - *first) == Some(*to) =>
             {
                 *last = client;
             }
@@ -273,7 +272,8 @@ fn read_rows(map: &mut IdMap, rows: &[String], within: (u32, u32)) -> Result<(),
 
 impl Stored {
     fn map(&self) -> Result<Nodemap, Bad> {
-        let bits = |text: &str, words| parse_exact(text, words).ok_or_else(|| format!("unknown word in '{text}'"));
+        let bits =
+            |text: &str, words| parse_exact(text, words).ok_or_else(|| format!("unknown word in '{text}'"));
         let low = |text: &str, words| bits(text, words).map(|bits| u32::try_from(bits).unwrap_or(u32::MAX));
         let [flags, flags2, ..] = bits(&self.flags, words::FLAGS)?.to_le_bytes();
         let roles = match &self.roles {
@@ -285,7 +285,8 @@ impl Stored {
             },
         };
         let caps = self.caps.as_ref();
-        let caps = caps.map(|c| Ok::<_, Bad>(Caps { kind: c.kind, mask: bits(&c.mask, words::CAPABILITIES)? }));
+        let caps =
+            caps.map(|c| Ok::<_, Bad>(Caps { kind: c.kind, mask: bits(&c.mask, words::CAPABILITIES)? }));
         let mut map = Nodemap {
             id: self.id & super::ID_MAX,
             flags,

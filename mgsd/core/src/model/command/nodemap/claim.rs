@@ -219,7 +219,12 @@ pub(super) fn add_offset(tx: &mut Tx<'_>, name: &str, start: u64, limit: u64) ->
     let fits = start != 0 && limit != 0 && start.checked_add(limit).is_some_and(|end| end < most);
     let (Ok(first), Ok(count), true) = (first, count, fits) else {
         let what = format!("offset {start} with limit {limit} is out of bounds");
-        return refused(name, Errno::EINVAL, what, format!("neither is 0, and together they stay below {most}"));
+        return refused(
+            name,
+            Errno::EINVAL,
+            what,
+            format!("neither is 0, and together they stay below {most}"),
+        );
     };
     let map = other(tx, name, "offset")?;
     if let Some(old) = map.offset {
@@ -229,7 +234,10 @@ pub(super) fn add_offset(tx: &mut Tx<'_>, name: &str, start: u64, limit: u64) ->
     }
     let offset = Offset { start: first, limit: count };
     if let Some((span, owner)) = taken(tx, Span::offset(offset)) {
-        let what = format!("offset {start}+{limit} overlaps with {}-{}, ids of nodemap '{owner}'", span.first, span.last);
+        let what = format!(
+            "offset {start}+{limit} overlaps with {}-{}, ids of nodemap '{owner}'",
+            span.first, span.last
+        );
         return Err(Error::refused(object(name), Errno::ERANGE, what, "take ids that are nobody's"));
     }
     known(tx, name)?.offset = Some(offset);

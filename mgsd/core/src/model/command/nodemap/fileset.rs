@@ -28,13 +28,7 @@ fn find(filesets: &Filesets, path: &str) -> Option<u32> {
 }
 
 /// Puts one in; what cannot be says why.
-fn put(
-    name: &str,
-    filesets: &mut Filesets,
-    path: &str,
-    alternate: bool,
-    ro: bool,
-) -> Result<(), Error> {
+fn put(name: &str, filesets: &mut Filesets, path: &str, alternate: bool, ro: bool) -> Result<(), Error> {
     if find(filesets, path).is_some() {
         let hint = format!("change it with 'mgsctl nodemap fileset modify {name} {path}'");
         return refused(name, Errno::EEXIST, format!("has the fileset '{path}' already"), hint);
@@ -103,18 +97,12 @@ pub(super) fn set(tx: &mut Tx<'_>, name: &str, path: &str) -> Result<Did, Error>
     Ok(Did::served(changed || moved))
 }
 
-pub(super) fn add(
-    tx: &mut Tx<'_>,
-    name: &str,
-    path: &str,
-    alternate: bool,
-    ro: bool,
-) -> Result<Did, Error> {
+pub(super) fn add(tx: &mut Tx<'_>, name: &str, path: &str, alternate: bool, ro: bool) -> Result<Did, Error> {
     let map = known(tx, name)?;
     check(name, path)?;
-    if find(&map.filesets, path).is_some_and(|n| {
-        (n != 0) == alternate && map.filesets.get(n).is_some_and(|f| f.ro == ro)
-    }) {
+    if find(&map.filesets, path)
+        .is_some_and(|n| (n != 0) == alternate && map.filesets.get(n).is_some_and(|f| f.ro == ro))
+    {
         return Ok(Did::Nothing);
     }
     put(name, &mut map.filesets, path, alternate, ro)?;

@@ -260,7 +260,12 @@ fn unknown<T>(name: &str) -> Result<T, Error> {
 fn other<'a>(tx: &'a mut Tx<'_>, name: &str, what: &str) -> Result<&'a mut Nodemap, Error> {
     if name == DEFAULT {
         let hint = "make a nodemap for these clients with 'mgsctl nodemap add'";
-        return refused(name, Errno::EINVAL, format!("is of whoever no other claims, and has no {what}"), hint);
+        return refused(
+            name,
+            Errno::EINVAL,
+            format!("is of whoever no other claims, and has no {what}"),
+            hint,
+        );
     }
     known(tx, name)
 }
