@@ -32,13 +32,16 @@ pub struct Problem {
     pub detail: String,
     /// What would be accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub allowed: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub allowed: Option<Box<str>>,
     /// What to do next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub hint: Option<Box<str>>,
     /// What a kernel MGS answers in this case, by name (`ENOENT`); none where it has no such case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub errno: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub errno: Option<Box<str>>,
 }
 
 /// Types of problems, by blame.
@@ -145,14 +148,14 @@ impl Problem {
     /// Adds what would be accepted.
     #[must_use]
     pub fn allowed(mut self, allowed: impl Into<String>) -> Self {
-        self.allowed = Some(allowed.into());
+        self.allowed = Some(allowed.into().into());
         self
     }
 
     /// Adds what to do next.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(hint.into().into());
         self
     }
 }
@@ -161,7 +164,7 @@ impl Problem {
     /// Adds the errno of a kernel MGS.
     #[must_use]
     pub fn errno(mut self, name: Option<&str>) -> Self {
-        self.errno = name.map(str::to_owned);
+        self.errno = name.map(Into::into);
         self
     }
 }
