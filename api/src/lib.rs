@@ -52,8 +52,8 @@ pub use nodemap::{
 };
 pub use param::{
     ChangeReach, EffectiveParam, LogReach, NodeReach, ParamAssigned, ParamAssignment, ParamEvent,
-    ParamInForce, ParamPolicy, ParamReader, ParamSyntax, ParamTold, ProgramSwitch, Programs, RecordAt, Validation, Writeconf,
-    WriteconfSwitch,
+    ParamInForce, ParamPolicy, ParamReader, ParamSyntax, ParamTold, ProgramSwitch, Programs, RecordAt,
+    Validation, Writeconf, WriteconfSwitch,
 };
 pub use pool::{NewPool, Pool, PoolMembers};
 pub use problem::{PROBLEM_CONTENT_TYPE, Problem, ProblemKind};

@@ -9,10 +9,12 @@ use crate::http::{LogFile, Mgs, Order};
 use crate::store_check::Checked;
 use async_trait::async_trait;
 use bytes::Bytes;
-use mgs_api::{FullestLog, 
-    Barrier, Connections, LogReader, Chain, Change, ChangeReach, ClientExport, ClientKind, Commit, Decision, EffectiveParam, FileSystem, IrState, List, LocksHeld, Log,
-    LogChange, Mgt, MustRemount, Nodemap, NodemapIdKind, NodemapTest, Nodemaps, Param, ParamEvent, ParamInForce, ParamPolicy, Pool, Problem, ProblemKind, Programs, Registered,
-    Registration, RegistrationRules, Reservation, Status, StoreInfo, Target, TargetKind, TargetState, Time,
+use mgs_api::{
+    Barrier, Chain, Change, ChangeReach, ClientExport, ClientKind, Commit, Connections, Decision,
+    EffectiveParam, FileSystem, FullestLog, IrState, List, LocksHeld, Log, LogChange, LogReader, Mgt,
+    MustRemount, Nodemap, NodemapIdKind, NodemapTest, Nodemaps, Param, ParamEvent, ParamInForce, ParamPolicy,
+    Pool, Problem, ProblemKind, Programs, Registered, Registration, RegistrationRules, Reservation, Status,
+    StoreInfo, Target, TargetKind, TargetState, Time,
 };
 use mgs_core::engine::Engine;
 use mgs_core::export::Export;
@@ -404,7 +406,9 @@ impl Mgs for Handle {
 
     async fn param_policy(&self) -> Result<ParamPolicy, Problem> {
         self.answer(|engine, _| {
-            Ok(ParamPolicy { validation: super::params::validation(engine.view().settings.policy.validation) })
+            Ok(ParamPolicy {
+                validation: super::params::validation(engine.view().settings.policy.validation),
+            })
         })
         .await
     }
@@ -450,7 +454,11 @@ impl Mgs for Handle {
         self.answer(move |e, _| nodemap::one(e, &name)).await
     }
 
-    async fn nodemap_test(&self, nid: &str, id: Option<(NodemapIdKind, u32)>) -> Result<NodemapTest, Problem> {
+    async fn nodemap_test(
+        &self,
+        nid: &str,
+        id: Option<(NodemapIdKind, u32)>,
+    ) -> Result<NodemapTest, Problem> {
         let (nid, id) = (nid.to_owned(), id.map(|(kind, id)| (id_kind(kind), id)));
         self.answer(move |e, _| nodemap::test(e, &nid, id)).await
     }

@@ -7,11 +7,20 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use mgs_api::{
-    Barrier, Connections, LogReader, Binding, BindingMode, Chain, Change, ChangeReach, ClientExport, ClientKind, Commit, Decision, EffectiveParam, FileSystem, IrState, List, LocksHeld, Log, LogChange, LogFetched, LogReach, NodeReach, Mgt, Nodemap, NodemapCaps, NodemapEntry, NodemapExport, NodemapFileset, NodemapIdKind, NodemapIds, NodemapRange, NodemapTest, Nodemaps, Param, ParamAssigned, ParamEvent, ParamInForce, ParamPolicy, ParamReader, ParamTold, Pool, Problem, ProblemKind, Programs, RecordAt, Registered, Registration, RegistrationPolicy, RegistrationRules, RegistrationState, Reservation, Status, StoreInfo, Target, TargetKind, TargetState, Time, Validation, Writeconf,
+    Barrier, Binding, BindingMode, Chain, Change, ChangeReach, ClientExport, ClientKind, Commit, Connections,
+    Decision, EffectiveParam, FileSystem, IrState, List, LocksHeld, Log, LogChange, LogFetched, LogReader,
+    Mgt, Nodemap, NodemapCaps, NodemapEntry, NodemapExport, NodemapFileset, NodemapIdKind, NodemapIds,
+    NodemapRange, NodemapTest, Nodemaps, Param, ParamAssigned, ParamEvent, ParamInForce, ParamPolicy, Pool,
+    Problem, ProblemKind, Programs, RecordAt, Registered, Registration, RegistrationPolicy,
+    RegistrationRules, RegistrationState, Reservation, Status, StoreInfo, Target, TargetKind, TargetState,
+    Time, Validation, Writeconf,
 };
 use tokio::sync::Notify;
 
 use super::{LogFile, Mgs, Order};
+
+#[path = "fake_params.rs"]
+mod params;
 
 /// `CONFIGS/testfs-client` of a kernel MGS; origin: vectors/README.md.
 pub(crate) const CLIENT_LOG: &[u8] =
@@ -179,55 +188,15 @@ impl Mgs for Fake {
 
     async fn param_effective(&self, target: &str, name: &str) -> Result<EffectiveParam, Problem> {
         let target = pick("target", target, targets(), |target| &target.name)?.name;
-        let told = |name: String, value: &str, log: &str, index, seq| ParamTold {
-            name,
-            value: value.to_owned(),
-            record: RecordAt { log: log.to_owned(), index },
-            seq,
-            time: at(seq),
-            by: Some("uid:0".to_owned()),
-            from: None,
-            unset: false,
-        };
-        Ok(EffectiveParam {
-            canonical: format!("osc.{target}-osc-*.max_dirty_mb"),
-            conf_param: Some(format!("{target}.{name}")),
-            set_param: vec![format!("osc.{target}-osc-*.max_dirty_mb")],
-            tunables: vec!["osc.max_dirty_mb".to_owned()],
-            default: None,
-            unit: Some("MiB".to_owned()),
-            registered: true,
-            readers: vec![ParamReader {
-                log: "testfs-client".to_owned(),
-                in_force: vec![told("osc.*.max_dirty_mb".to_owned(), "32", "params", 2, 41)],
-                shadowed: vec![told(format!("{target}.{name}"), "64", "testfs-client", 34, 40)],
-            }],
-        })
+        Ok(params::effective(&target, name))
     }
 
     async fn param_history(&self, name: &str) -> Result<List<ParamEvent>, Problem> {
-        let event = |seq, value: Option<&str>, before: &[&str]| ParamEvent {
-            seq,
-            time: at(seq),
-            by: "uid:0".to_owned(),
-            name: name.to_owned(),
-            value: value.map(str::to_owned),
-            before: texts(before),
-        };
-        Ok(all(vec![event(40, Some("64"), &[]), event(41, None, &["64"])]))
+        Ok(all(params::history(name)))
     }
 
     async fn param_status(&self, seq: Option<u64>) -> Result<ChangeReach, Problem> {
-        let node = |nid: &str, fetched| NodeReach {
-            nid: nid.to_owned(),
-            uuid: format!("{nid}-uuid"),
-            fetched,
-            at: at(41),
-            past: fetched >= 34,
-        };
-        let nodes = vec![node("10.0.0.4@tcp", 31), node("10.0.0.3@tcp", 34)];
-        let log = LogReach { log: "testfs-client".to_owned(), index: 34, nodes };
-        Ok(ChangeReach { seq: seq.unwrap_or(41), logs: vec![log] })
+        Ok(params::status(seq))
     }
 
     async fn param_programs(&self) -> Result<Programs, Problem> {
@@ -289,7 +258,11 @@ impl Mgs for Fake {
         }
     }
 
-    async fn nodemap_test(&self, nid: &str, id: Option<(NodemapIdKind, u32)>) -> Result<NodemapTest, Problem> {
+    async fn nodemap_test(
+        &self,
+        nid: &str,
+        id: Option<(NodemapIdKind, u32)>,
+    ) -> Result<NodemapTest, Problem> {
         let (nid, nodemap, id) = (nid.to_owned(), "nm1".to_owned(), id.map(|(_, id)| id + 500));
         Ok(NodemapTest { seq: SEQ, nid, nodemap, banned: false, active: true, id })
     }

@@ -5,9 +5,10 @@ pub use mgs_core::model::command::{Command, Order};
 use async_trait::async_trait;
 use bytes::Bytes;
 use mgs_api::{
-    Barrier, Connections, LogReader, Chain, Change, ChangeReach, ClientExport, Commit, Decision, EffectiveParam, FileSystem, List, Log, Mgt, Nodemap, NodemapIdKind, NodemapTest, Nodemaps,
-    ParamEvent, ParamInForce, ParamPolicy, Pool, Problem, Programs,
-    Registration, RegistrationRules, Reservation, Status, Target,
+    Barrier, Chain, Change, ChangeReach, ClientExport, Commit, Connections, Decision, EffectiveParam,
+    FileSystem, List, Log, LogReader, Mgt, Nodemap, NodemapIdKind, NodemapTest, Nodemaps, ParamEvent,
+    ParamInForce, ParamPolicy, Pool, Problem, Programs, Registration, RegistrationRules, Reservation, Status,
+    Target,
 };
 
 /// The daemon, as the HTTP handlers see it.
@@ -96,7 +97,8 @@ pub trait Mgs: Send + Sync + 'static {
     async fn nodemap(&self, name: &str) -> Result<Nodemap, Problem>;
 
     /// Whose a NID is, and what becomes of an id there.
-    async fn nodemap_test(&self, nid: &str, id: Option<(NodemapIdKind, u32)>) -> Result<NodemapTest, Problem>;
+    async fn nodemap_test(&self, nid: &str, id: Option<(NodemapIdKind, u32)>)
+    -> Result<NodemapTest, Problem>;
 
     /// Targets that are not registered: who waits, who was refused, who may come.
     async fn registrations(&self) -> Result<List<Registration>, Problem>;

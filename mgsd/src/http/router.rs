@@ -14,7 +14,8 @@ use utoipa_axum::routes;
 
 use super::answer::{Refusal, Shared};
 use super::{
-    Mgs, audit, barrier, client, fork, fs, import, log, nodemap, openapi, param, pool, registration, reservation, sptlrpc, status, target, why,
+    Mgs, audit, barrier, client, fork, fs, import, log, nodemap, openapi, param, pool, registration,
+    reservation, sptlrpc, status, target, why,
 };
 
 /// Largest body of a request, bytes.

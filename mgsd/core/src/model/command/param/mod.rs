@@ -168,7 +168,11 @@ fn allow(tx: &mut Tx<'_>, program: &str, allowed: bool) -> Result<(), Error> {
         Err(Error::refused(format!("program '{}'", program.escape_default()), errno, what, hint))
     };
     if tx.actor() != ROOT {
-        return refuse(Errno::EPERM, "is allowed by root alone: nodes run it as root", "ask root of this host");
+        return refuse(
+            Errno::EPERM,
+            "is allowed by root alone: nodes run it as root",
+            "ask root of this host",
+        );
     }
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"/_-.+".contains(&b);
     let parts = program.split('/').skip(1);
