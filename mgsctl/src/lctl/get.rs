@@ -211,10 +211,14 @@ async fn tree(front: &Front<'_>) -> Done<Vec<Param>> {
         None => 1,
     };
     let state = file_systems.first().map_or(mgs_api::IrState::Full, |fs| fs.ir_state);
-    add(&["live", "params"], live::params(steps, state));
+    let mut live: Vec<(&str, String)> = vec![("params", live::params(steps, state))];
     for fs in &file_systems {
         let own: Vec<&str> = targets.iter().filter(|t| t.fs == fs.name).map(|t| t.name.as_str()).collect();
-        add(&["live", &fs.name], live::file_system(fs, &own));
+        live.push((&fs.name, live::file_system(fs, &own)));
+    }
+    live.sort_by_key(|(name, _)| *name);
+    for (name, text) in live {
+        add(&["live", name], text);
     }
     add(&["srpc_rules"], String::new());
     for (path, value) in maps {

@@ -1,4 +1,4 @@
-//! The image of an MGT that was formatted with ldiskfs, read as ext4 with its journal, and never written.
+//! The image of an MGT that was formatted with ldiskfs, read as ext4 and never written.
 //!
 //! The reader knows ext4. Of what ldiskfs adds, `large_dir` only allows directories to grow beyond what an MGT has, so
 //! the reader is not told of it; `dirdata`, which a disk shared with an MDT has, changes the entries of directories, and
@@ -16,6 +16,8 @@ use crate::exit::Failure;
 
 /// `s_feature_incompat` in a file system: of the superblock at 1024.
 const INCOMPAT: u64 = 1024 + 96;
+/// `EXT3_FEATURE_INCOMPAT_RECOVER`.
+const RECOVER: u32 = 0x4;
 /// `EXT4_FEATURE_INCOMPAT_DIRDATA`.
 const DIRDATA: u32 = 0x1000;
 /// `EXT4_FEATURE_INCOMPAT_LARGEDIR`.
@@ -48,8 +50,15 @@ pub(super) fn read(path: &Path) -> Result<Disk, Failure> {
     if u32::from_le_bytes(word) & DIRDATA != 0 {
         return Err(bad("is the disk of an MDT (dirdata); mount it as ldiskfs, read-only, and name its CONFIGS".to_owned()));
     }
+    let features = u32::from_le_bytes(word);
     let disk = Ext4::load(Box::new(Image { file }));
-    let disk = disk.map_err(|e| bad(format!("is no disk of an MGT with ldiskfs: {e}; of ZFS, name the mounted dataset")))?;
+    let disk = disk.map_err(|e| {
+        bad(match features & RECOVER {
+            0 => format!("is no disk of an MGT with ldiskfs: {e}; of ZFS, name the mounted dataset"),
+            // The reader plays back journals with checksums only, and those of ldiskfs have none.
+            _ => format!("was not unmounted, and its journal cannot be read ({e}); play it back with e2fsck -E journal_only"),
+        })
+    })?;
     let folder = |name: &str| {
         let mut files = std::collections::BTreeMap::new();
         for entry in disk.read_dir(name).map_err(|e| bad(format!("{name}: {e}")))? {

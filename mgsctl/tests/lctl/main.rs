@@ -1,0 +1,7 @@
+//! `mgsctl lctl` against mgsd: the lines that were typed at a kernel MGS, typed again.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+
+mod import;
+mod recorded;
+mod sessions;
+mod shell;
