@@ -69,6 +69,20 @@ fn nodemap() {
 }
 
 #[test]
+fn sptlrpc() {
+    transcript(
+        "sptlrpc",
+        &[
+            "sptlrpc list",
+            "sptlrpc list --fs testfs --output json",
+            "sptlrpc list --fs tesfs",
+            "sptlrpc set testfs default.cli2mdt krb5p --dry-run",
+            "sptlrpc unset testfs default",
+        ],
+    );
+}
+
+#[test]
 fn target() {
     transcript(
         "target",

@@ -24,6 +24,7 @@ use lnet_proxy::link::FrameLink;
 use mgs_core::Now;
 use mgs_core::engine::{CommitResult, Config, Engine, Input, LinkId, Output, Ticket};
 use mgs_core::model::View;
+use mgs_core::model::command::sptlrpc;
 use mgs_core::model::command::{Done, Order};
 use mgs_core::model::tx::Changes;
 use std::collections::HashMap;
@@ -122,6 +123,9 @@ pub async fn start(
     let all = store.range("").await?;
     let view = View::load(all.entries.iter().map(|e| (e.key.as_str(), e.value.as_slice())))
         .map_err(|e| DriveError::View(e.to_string()))?;
+    if let Some(entry) = view.logs.get(&sptlrpc::log_name(sptlrpc::MGS)) {
+        sptlrpc::can_be_met(&entry.log).map_err(|e| DriveError::View(e.to_string()))?;
+    }
     #[allow(clippy::disallowed_methods)] // the rim: here the clock is read
     let start = Instant::now();
     let mut seed = [0; 32];

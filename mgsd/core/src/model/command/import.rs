@@ -4,6 +4,7 @@
 
 mod targets;
 
+use super::sptlrpc;
 use crate::Errno;
 use crate::error::Error;
 use crate::lint;
@@ -48,6 +49,10 @@ impl Command {
             return Ok(());
         }
         self.check_empty(tx)?;
+        let security = self.logs.get(&sptlrpc::log_name(sptlrpc::MGS)).map(|file| llog::Log::from_file(file));
+        if let Some(Ok(log)) = &security {
+            sptlrpc::can_be_met(log)?;
+        }
         for (name, file) in &self.logs {
             take(tx, name, file)?;
         }

@@ -101,11 +101,15 @@ pub fn rules(log: &llog::Log) -> Vec<Rule> {
     found
 }
 
-/// What this mgsd cannot do: rules that demand GSS between nodes and the MGS. One line for each.
-pub fn unmet<'a>(logs: impl IntoIterator<Item = (&'a str, &'a llog::Log)>) -> Vec<String> {
-    let ours = logs.into_iter().filter(|(name, _)| *name == log_name(MGS));
-    let demanding = ours.flat_map(|(_, log)| rules(log)).filter(|rule| rule.flavor != "null");
-    demanding.map(|rule| no_gss(&rule.text()).to_string()).collect()
+/// Whether the rules for the MGS itself are such that nodes can connect to this one.
+///
+/// # Errors
+/// `EOPNOTSUPP`: the first that demands security between nodes and the MGS.
+pub fn can_be_met(log: &llog::Log) -> Result<(), Error> {
+    match rules(log).iter().find(|rule| rule.flavor != "null") {
+        Some(rule) => Err(no_gss(&rule.text())),
+        None => Ok(()),
+    }
 }
 
 fn no_gss(rule: &str) -> Error {
