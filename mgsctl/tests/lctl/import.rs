@@ -199,15 +199,24 @@ fn image(name: &str) -> tempfile::NamedTempFile {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_image_of_a_disk_is_as_good_as_its_files() {
     let daemon = daemon().await;
-    let fresh = image("fresh-2.17.57.img.gz");
-    let shown = done(&daemon, &["import", "--dry-run", "--from", fresh.path().to_str().unwrap()]);
-    assert!(shown.starts_with("class: standalone MGS") && !shown.contains("odd:"), "{shown}");
+    // As a real Lustre left it.
+    let used = image("used-2.17.57.img.gz");
+    let from = used.path().to_str().unwrap();
+    let shown = done(&daemon, &["import", "--dry-run", "--from", from]);
+    assert!(shown.starts_with("class: standalone MGS") && shown.contains("odd: nodemap-client: empty"), "{shown}");
+    let other = self::daemon().await;
+    done(&other, &["import", "--from", from]);
+    let targets = done(&other, &["target", "list"]);
+    for name in ["testfs-MDT0000", "testfs-OST0000", "testfs-OST0001", "testfs-OST0002", "testfs-OST0003"] {
+        assert!(targets.contains(name), "{targets}");
+    }
+    drop(other.stop().await.unwrap());
 
     let mut bytes = vec![0];
-    let last = fresh.as_file();
+    let last = used.as_file();
     last.read_exact_at(&mut bytes, 1024 + 96).unwrap();
     last.write_all_at(&[bytes[0] | 4], 1024 + 96).unwrap();
-    let out = mgsctl(&daemon, &["import", "--from", fresh.path().to_str().unwrap()]);
+    let out = mgsctl(&daemon, &["import", "--from", from]);
     assert!(out.status.code() == Some(1) && String::from_utf8_lossy(&out.stderr).contains("journal_only"), "{out:?}");
 
     let disk = image("B05f-nodemap-full.img.gz");
