@@ -138,10 +138,17 @@ async fn judged_read_back_followed_and_kept() {
             tokio::task::yield_now().await;
         }
     }
-    let tree = client.config("testfs-client").await.unwrap();
-    let seen = |device: &str, name: &str| tree.params.get(&(device.to_owned(), name.to_owned())).cloned();
-    assert_eq!(seen("testfs-OST0000-osc", "osc.max_dirty_mb").as_deref(), Some("64"));
-    assert_eq!(seen("testfs-client", "llite.max_read_ahead_mb").as_deref(), Some("32"));
+    // Fetched is not done yet: the node says when it is.
+    loop {
+        let tree = client.config("testfs-client").await.unwrap();
+        let seen = |device: &str, name: &str| tree.params.get(&(device.to_owned(), name.to_owned())).cloned();
+        if seen("testfs-OST0000-osc", "osc.max_dirty_mb").as_deref() == Some("64")
+            && seen("testfs-client", "llite.max_read_ahead_mb").as_deref() == Some("32")
+        {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
 
     read_back(&api, &seqs).await;
     daemon.kill().await.unwrap();
