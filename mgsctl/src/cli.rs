@@ -5,7 +5,10 @@ use mgs_api::{Address, Client};
 
 use crate::exit::Failure;
 use crate::output::{Format, Output};
-use crate::{audit, barrier, client, fs, generate, lctl, log, mgt, nodemap, pool, registration, setting, sptlrpc, status, store, target, why};
+use crate::{
+    audit, barrier, client, fs, generate, lctl, log, mgt, nodemap, pool, registration, setting, sptlrpc,
+    status, store, target, why,
+};
 
 /// Shows and changes what a running mgsd holds: file systems, targets, parameters, pools, connected nodes, logs.
 ///

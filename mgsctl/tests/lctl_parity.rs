@@ -52,10 +52,16 @@ fn every_row_is_there_and_names_tests_that_are() {
     assert_eq!(numbers, (1..=105).collect::<Vec<_>>());
     let mut missing = Vec::new();
     for row in &rows {
-        assert_eq!(row.proof == Proof::Open, !row.why.is_empty(), "row {}: open rows say why, others need not", row.number);
+        assert_eq!(
+            row.proof == Proof::Open,
+            !row.why.is_empty(),
+            "row {}: open rows say why, others need not",
+            row.number
+        );
         assert!(!row.tests.is_empty() && !row.source.is_empty(), "row {}", row.number);
         for test in &row.tests {
-            let (file, function) = test.split_once("::").unwrap_or_else(|| panic!("row {}: {test}", row.number));
+            let (file, function) =
+                test.split_once("::").unwrap_or_else(|| panic!("row {}: {test}", row.number));
             let text = files.entry(file.to_owned()).or_insert_with(|| {
                 std::fs::read_to_string(root().join(file)).unwrap_or_else(|e| panic!("{file}: {e}"))
             });
@@ -87,7 +93,11 @@ fn page(rows: &[Row]) -> String {
             Proof::Open => format!("**open**: {}", row.why),
         };
         let command = if row.command.is_empty() { String::new() } else { format!("`{}`", row.command) };
-        let tests: Vec<String> = row.tests.iter().map(|test| format!("`{}`", test.replace("/tests/", " ").replace(".rs", ""))).collect();
+        let tests: Vec<String> = row
+            .tests
+            .iter()
+            .map(|test| format!("`{}`", test.replace("/tests/", " ").replace(".rs", "")))
+            .collect();
         out += &format!(
             "| {} | {} | {} | {} | {} | {} |\n",
             row.number,
@@ -109,5 +119,8 @@ fn the_page_is_fresh() {
         std::fs::write(&path, &page).unwrap();
     }
     let there = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(there == page, "docs/parity.md is not fresh: MGSD_BLESS=1 cargo test -p mgsctl --test lctl_parity");
+    assert!(
+        there == page,
+        "docs/parity.md is not fresh: MGSD_BLESS=1 cargo test -p mgsctl --test lctl_parity"
+    );
 }

@@ -32,7 +32,8 @@ pub(super) async fn run(front: &Front<'_>, args: &[String]) -> Done {
     };
     match done {
         Ok(change) if front.name == "barrier_rescan" => {
-            let of = |name: &str| change.events.iter().find_map(|event| event.get(name)?.as_u64()).unwrap_or(0);
+            let of =
+                |name: &str| change.events.iter().find_map(|event| event.get(name)?.as_u64()).unwrap_or(0);
             let (absent, total) = (of("absent"), of("total"));
             front.say(format!("{absent} of {total} MDT(s) in the filesystem {fs} are inactive\n"))
         }

@@ -94,7 +94,8 @@ mod tests {
     /// Every errno that the core can name has its number and a text here.
     #[test]
     fn those_of_the_core_are_known() {
-        let named = (1..=200).filter_map(|n| mgs_core::Errno::from_status(-n)).filter_map(mgs_core::Errno::name);
+        let named =
+            (1..=200).filter_map(|n| mgs_core::Errno::from_status(-n)).filter_map(mgs_core::Errno::name);
         let mut count = 0;
         for name in named {
             count += 1;

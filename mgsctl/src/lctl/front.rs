@@ -47,7 +47,10 @@ impl Front<'_> {
     /// person at a terminal gets it in a line of its own, and a script the lines that it knows.
     pub(super) fn errno(&self, error: &Error) -> Errno {
         match error {
-            Error::Unreachable { .. } | Error::Unknown { .. } | Error::Foreign { .. } | Error::BadAddress(_) => {
+            Error::Unreachable { .. }
+            | Error::Unknown { .. }
+            | Error::Foreign { .. }
+            | Error::BadAddress(_) => {
                 self.complain(crate::table::one_line(&error.to_string()));
             }
             Error::Refused(_) if std::io::stderr().is_terminal() => {

@@ -64,7 +64,12 @@ pub(super) async fn get(front: &Front<'_>, args: &[String]) -> Done {
         let found: Vec<&Param> = tree.iter().filter(|p| pattern.takes(&p.path, given.has('R'))).collect();
         let directory = tree.iter().any(|p| pattern.takes(&p.path, true));
         if found.is_empty() && !directory {
-            front.complain(format!("error: {}: param_path '{}': {}", front.name, pattern.shown(), Errno::ENOENT.text));
+            front.complain(format!(
+                "error: {}: param_path '{}': {}",
+                front.name,
+                pattern.shown(),
+                Errno::ENOENT.text
+            ));
             end = end.and(Err(End::Errno(Errno::ENOENT)));
             continue;
         }
@@ -74,7 +79,11 @@ pub(super) async fn get(front: &Front<'_>, args: &[String]) -> Done {
         }
         for param in &found {
             if let Err(errno) = param.value {
-                front.complain(format!("error: read_param: '{SYSFS}/{}': {}", param.path.join("/"), errno.text));
+                front.complain(format!(
+                    "error: read_param: '{SYSFS}/{}': {}",
+                    param.path.join("/"),
+                    errno.text
+                ));
             }
         }
         let lines = found.iter().filter_map(|p| Some(line(p, p.value.as_ref().ok()?, &given)));
@@ -129,11 +138,21 @@ async fn set_one(front: &Front<'_>, path: &str, value: &str, quiet: bool) -> Don
     let tree = tree(front).await?;
     let found: Vec<&Param> = tree.iter().filter(|p| pattern.takes(&p.path, false)).collect();
     let fail = |errno: Errno| {
-        front.complain(format!("error: {}: setting '{}'='{value}': {}", front.name, pattern.shown(), errno.text));
+        front.complain(format!(
+            "error: {}: setting '{}'='{value}': {}",
+            front.name,
+            pattern.shown(),
+            errno.text
+        ));
         End::Errno(errno)
     };
     if found.is_empty() {
-        front.complain(format!("error: {}: param_path '{}': {}", front.name, pattern.shown(), Errno::ENOENT.text));
+        front.complain(format!(
+            "error: {}: param_path '{}': {}",
+            front.name,
+            pattern.shown(),
+            Errno::ENOENT.text
+        ));
         return Err(fail(Errno::ENOENT));
     }
     for param in found {
@@ -226,7 +245,9 @@ async fn tree(front: &Front<'_>) -> Done<Vec<Param>> {
     }
     let path = ["mgs", mgs, "evict_client"].map(str::to_owned).to_vec();
     tree.insert(0, Param { path, value: Err(Errno::EACCES) });
-    tree.sort_by_key(|param| param.path.get(2).is_some_and(|p| ["filesystems", "srpc_rules"].contains(&p.as_str())));
+    tree.sort_by_key(|param| {
+        param.path.get(2).is_some_and(|p| ["filesystems", "srpc_rules"].contains(&p.as_str()))
+    });
     Ok(tree)
 }
 
@@ -234,7 +255,8 @@ async fn tree(front: &Front<'_>) -> Done<Vec<Param>> {
 async fn nodemaps(front: &Front<'_>) -> Done<Vec<(Vec<String>, String)>> {
     let read = async {
         let all = front.api.nodemaps().await?;
-        let mut out = vec![(vec!["nodemap".to_owned(), "active".to_owned()], u8::from(all.active).to_string())];
+        let mut out =
+            vec![(vec!["nodemap".to_owned(), "active".to_owned()], u8::from(all.active).to_string())];
         for entry in &all.items {
             let map = front.api.nodemap(&entry.name).await?;
             for (name, value) in crate::nodemap::properties::all(&map) {
@@ -373,6 +395,8 @@ mod tests {
         ] {
             assert_eq!(Pattern::new(pattern).takes(what, below), takes, "{pattern}");
         }
-        assert!(glob(b"a*b*c", b"a--b-b--c") && !glob(b"a*b", b"a--c") && glob(b"**", b"") && !glob(b"?", b""));
+        assert!(
+            glob(b"a*b*c", b"a--b-b--c") && !glob(b"a*b", b"a--c") && glob(b"**", b"") && !glob(b"?", b"")
+        );
     }
 }

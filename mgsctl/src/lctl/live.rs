@@ -24,7 +24,9 @@ pub(super) fn params(steps: u32, state: IrState) -> String {
 
 fn text(name: &str, generation: u32, targets: &[&str]) -> String {
     let targets: String = targets.iter().map(|target| format!("{target}\n")).collect();
-    format!("fsname: {name}\nflags: {FLAGS:#x}     gen: {generation}\n{targets}\nSecure RPC Config Rules:\n\n")
+    format!(
+        "fsname: {name}\nflags: {FLAGS:#x}     gen: {generation}\n{targets}\nSecure RPC Config Rules:\n\n"
+    )
 }
 
 fn recovery(state: IrState, nonir_clients: u64, version: u64, notified: u64) -> String {

@@ -95,7 +95,9 @@ pub(super) async fn check(front: &Front<'_>, args: &[String]) -> Done {
     }
     let log = read(front, &name).await.map_err(|end| failed(front, end, "llog_check", "LLOG_CHECK"))?;
     let live = log.records().filter(|r| r.live && !r.is_pad() && range.contains(&r.index));
-    let line = |r: llog::RecordRef<'_>| format!("[index]: {:05}  [type]: {:02x}  [len]: {:04} ok\n", r.index, r.kind, r.len);
+    let line = |r: llog::RecordRef<'_>| {
+        format!("[index]: {:05}  [type]: {:02x}  [len]: {:04} ok\n", r.index, r.kind, r.len)
+    };
     front.say(live.map(line).collect::<String>())
 }
 
@@ -134,12 +136,15 @@ fn range(front: &Front<'_>, args: &[String]) -> Done<(String, Given, std::ops::R
         (None, 0) => return Err(usage("no logname specified".to_owned())),
         (None, _) => words.next().cloned().unwrap_or_default(),
     };
-    let mut ends = [("start", given.value('s').map(str::to_owned)), ("end", given.value('e').map(str::to_owned))];
+    let mut ends =
+        [("start", given.value('s').map(str::to_owned)), ("end", given.value('e').map(str::to_owned))];
     for (what, value) in &mut ends {
         match (words.next(), &value) {
             (None, _) => {}
             (Some(word), None) => *value = Some(word.clone()),
-            (Some(word), Some(_)) => return Err(usage(format!("--{what} is set, unknown argument '{word}'"))),
+            (Some(word), Some(_)) => {
+                return Err(usage(format!("--{what} is set, unknown argument '{word}'")));
+            }
         }
     }
     if let Some(word) = words.next() {
@@ -163,7 +168,14 @@ mod tests {
         for name in ["testfs-client", "lu-0-MDT0000", "testfs-OST00ff"] {
             assert!(shown(name), "{name}");
         }
-        for name in ["params", "nodemap", "testfs-sptlrpc", "testfs-client.1795232206.bak", "testfs-OST1", "testfs-OST000g"] {
+        for name in [
+            "params",
+            "nodemap",
+            "testfs-sptlrpc",
+            "testfs-client.1795232206.bak",
+            "testfs-OST1",
+            "testfs-OST000g",
+        ] {
             assert!(!shown(name), "{name}");
         }
     }

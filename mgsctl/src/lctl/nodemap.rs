@@ -67,7 +67,10 @@ pub(super) async fn run(front: &Front<'_>, args: &[String]) -> Done {
         }
         Err(error) => {
             let errno = front.errno(&error);
-            front.complain(format!("error: invalid ioctl: {code:08x} errno: {}: {}", errno.number, errno.text));
+            front.complain(format!(
+                "error: invalid ioctl: {code:08x} errno: {}: {}",
+                errno.number, errno.text
+            ));
             Err(failed(front, &given, errno))
         }
     }
@@ -93,7 +96,10 @@ fn missing(front: &Front<'_>, what: &str) -> End {
 async fn exists(front: &Front<'_>, given: &Given) -> Done {
     let name = name(front, given)?;
     if given.has('d') || given.has('p') {
-        front.complain(format!("{}: dynamic nodemaps are made on MDS and OSS nodes, with the lctl of Lustre", front.name));
+        front.complain(format!(
+            "{}: dynamic nodemaps are made on MDS and OSS nodes, with the lctl of Lustre",
+            front.name
+        ));
         return Err(End::Usage);
     }
     let found = match front.api.nodemaps().await {
@@ -129,20 +135,28 @@ fn failed(front: &Front<'_>, given: &Given, errno: Errno) -> End {
                 errno.text
             )
         }
-        "nodemap_set_fileset" | "nodemap_fileset_add" | "nodemap_fileset_del" | "nodemap_fileset_modify" => format!(
-            "error: cannot '{}' with fileset '{}' on nodemap '{map}': {}",
-            front.name,
-            value('f'),
-            errno.text
-        ),
+        "nodemap_set_fileset" | "nodemap_fileset_add" | "nodemap_fileset_del" | "nodemap_fileset_modify" => {
+            format!(
+                "error: cannot '{}' with fileset '{}' on nodemap '{map}': {}",
+                front.name,
+                value('f'),
+                errno.text
+            )
+        }
         "nodemap_set_cap" => {
             let caps = value('c');
-            format!("error: nodemap_set_cap: cannot set capabilities '{caps}' on nodemap '{map}': {}", errno.text)
+            format!(
+                "error: nodemap_set_cap: cannot set capabilities '{caps}' on nodemap '{map}': {}",
+                errno.text
+            )
         }
         "nodemap_add_offset" => {
             let why = if errno == Errno::ERANGE { " because it overlaps with existing offset" } else { "" };
             let (start, limit) = (value('o'), value('l'));
-            format!("{}: cannot set offset {start}+{limit} to nodemap '{map}'{why}: {}", front.name, errno.text)
+            format!(
+                "{}: cannot set offset {start}+{limit} to nodemap '{map}'{why}: {}",
+                front.name, errno.text
+            )
         }
         "nodemap_del_offset" => {
             format!("{}: cannot del offset from nodemap '{map}': {}", front.name, errno.text)
@@ -204,10 +218,8 @@ fn edit(front: &Front<'_>, given: &Given) -> Done<NodemapEdit> {
         }
         "nodemap_add_idmap" | "nodemap_del_idmap" => {
             let kind = id_kind(&needed('i', "ID type")?).ok_or_else(|| {
-                front.complain(format!(
-                    "{}: incorrect ID type, must be one of uid, gid, projid.",
-                    front.name
-                ));
+                front
+                    .complain(format!("{}: incorrect ID type, must be one of uid, gid, projid.", front.name));
                 End::Usage
             })?;
             let map = needed('m', "ID map")?;
@@ -217,7 +229,8 @@ fn edit(front: &Front<'_>, given: &Given) -> Done<NodemapEdit> {
             }
         }
         "nodemap_add_offset" => {
-            let number = |short| given.value(short).and_then(|text| text.parse().ok()).filter(|n: &u64| *n > 0);
+            let number =
+                |short| given.value(short).and_then(|text| text.parse().ok()).filter(|n: &u64| *n > 0);
             let (Some(start), Some(limit)) = (number('o'), number('l')) else {
                 let shown = given.value('o').unwrap_or_default();
                 front.complain(format!("{}: invalid nodemap '{nodemap}' offset '{shown}'", front.name));
@@ -281,7 +294,9 @@ fn edit(front: &Front<'_>, given: &Given) -> Done<NodemapEdit> {
 }
 
 fn id_kind(text: &str) -> Option<NodemapIdKind> {
-    [NodemapIdKind::Uid, NodemapIdKind::Gid, NodemapIdKind::Projid].into_iter().find(|kind| kind.as_str() == text)
+    [NodemapIdKind::Uid, NodemapIdKind::Gid, NodemapIdKind::Projid]
+        .into_iter()
+        .find(|kind| kind.as_str() == text)
 }
 
 /// The command that a message of lctl names (`lustre_cfg.h: LCFG_NODEMAP_*`).
@@ -351,7 +366,10 @@ async fn test(front: &Front<'_>, given: &Given) -> Done {
         Err(error) => {
             let errno = front.errno(&error);
             let code = ioctl(front.name, "", "");
-            front.complain(format!("error: invalid ioctl: {code:08x} errno: {}: {}", errno.number, errno.text));
+            front.complain(format!(
+                "error: invalid ioctl: {code:08x} errno: {}: {}",
+                errno.number, errno.text
+            ));
             Err(End::Errno(errno))
         }
     }
@@ -409,6 +427,7 @@ async fn info(front: &Front<'_>, given: &Given) -> Done {
     if map.is_none() && property.is_none() && words.is_none() {
         get::get(&front, &["nodemap.active".to_owned()]).await?;
     }
-    let names: &[String] = if words.is_some() { &["-N".to_owned(), pattern.clone()] } else { &[pattern.clone()] };
+    let names: &[String] =
+        if words.is_some() { &["-N".to_owned(), pattern.clone()] } else { &[pattern.clone()] };
     get::get(&front, names).await
 }

@@ -4,8 +4,8 @@ use mgs_api::{ParamAssignment, ParamSyntax};
 
 use super::errno::Errno;
 use super::front::{Done, End, Front};
-use super::getopt::{Given, Opt, Value, flag, parse};
 use super::get;
+use super::getopt::{Given, Opt, Value, flag, parse};
 
 /// A file that is larger holds no parameters.
 const FILE_MAX: u64 = 64 << 20;
@@ -240,9 +240,19 @@ mod tests {
             - { index: 3, event: attach, device: testfs-clilov, type: lov, UUID: x }\n\
             - { index: 4, event: conf_param, parameter: sys.jobid_var=nodelocal }\n\
             - { index: 5, event: set_param, device: general, parameter: a.b, value: x, y }\n";
-        let set = ["P osc.testfs-OST0000-osc.max_dirty_mb=24", "P osc.*.max_pages_per_rpc=256", "P jobid_var=nodelocal", "P a.b=x, y"];
+        let set = [
+            "P osc.testfs-OST0000-osc.max_dirty_mb=24",
+            "P osc.*.max_pages_per_rpc=256",
+            "P jobid_var=nodelocal",
+            "P a.b=x, y",
+        ];
         assert_eq!(texts(file, true), set);
-        let conf = ["C testfs-OST0000-osc.osc.max_dirty_mb=24", "P osc.*.max_pages_per_rpc=256", "P jobid_var=nodelocal", "P a.b=x, y"];
+        let conf = [
+            "C testfs-OST0000-osc.osc.max_dirty_mb=24",
+            "P osc.*.max_pages_per_rpc=256",
+            "P jobid_var=nodelocal",
+            "P a.b=x, y",
+        ];
         assert_eq!(texts(file, false), conf);
         let block = "- index: 2\n  event: set_param\n  parameter: a.b\n  value: '4'\n";
         assert_eq!(texts(block, true), ["P a.b=4"]);

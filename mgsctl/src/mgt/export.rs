@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use mgs_api::Client;
 use serde::Serialize;
 
-use crate::exit::Failure;
 use super::iam::encode as write_index;
+use crate::exit::Failure;
 use crate::output::Output;
 
 #[derive(Debug, clap::Args)]
@@ -64,7 +64,10 @@ impl Command {
             )),
         }
         self.write(&files, &mut exported)?;
-        exported.notes.push("start the MGS with -o nosvc, look at lctl --device MGS llog_print, then start targets".to_owned());
+        exported.notes.push(
+            "start the MGS with -o nosvc, look at lctl --device MGS llog_print, then start targets"
+                .to_owned(),
+        );
         out.document(&exported, show)
     }
 
@@ -80,9 +83,12 @@ impl Command {
             match std::fs::read(&path) {
                 Ok(there) if there == *file => exported.same.push(name.display().to_string()),
                 // An index that was only formatted, or an empty log, is nothing to lose.
-                Ok(there) if there.is_empty() || self.overwrite || name.ends_with("nodemap") => todo.push((path, name, file)),
+                Ok(there) if there.is_empty() || self.overwrite || name.ends_with("nodemap") => {
+                    todo.push((path, name, file))
+                }
                 Ok(_) => {
-                    let why = "is there with other content; give --overwrite, or another directory".to_owned();
+                    let why =
+                        "is there with other content; give --overwrite, or another directory".to_owned();
                     return Err(Failure::Input { what: path.display().to_string(), why });
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => todo.push((path, name, file)),
@@ -114,8 +120,10 @@ impl Command {
 }
 
 fn bytes(what: &str, digits: &str) -> Result<Vec<u8>, Failure> {
-    let bad = || Failure::Input { what: what.to_owned(), why: "the daemon gave no hexadecimal digits".to_owned() };
-    let pair = |at: usize| digits.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()).ok_or_else(bad);
+    let bad =
+        || Failure::Input { what: what.to_owned(), why: "the daemon gave no hexadecimal digits".to_owned() };
+    let pair =
+        |at: usize| digits.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()).ok_or_else(bad);
     (0..digits.len()).step_by(2).map(pair).collect()
 }
 

@@ -33,7 +33,9 @@ pub(crate) fn decode(file: &[u8]) -> Result<Vec<Entry>, String> {
             continue; // a node between root and leaves
         }
         let count = usize::from(half(2).unwrap_or(0));
-        let list = leaf.get(4..4 + count * ENTRY).ok_or_else(|| format!("block {number} has {count} entries, more than fit"))?;
+        let list = leaf
+            .get(4..4 + count * ENTRY)
+            .ok_or_else(|| format!("block {number} has {count} entries, more than fit"))?;
         for entry in list.chunks(ENTRY) {
             if let Some((key, rec)) = entry.split_first_chunk::<8>()
                 && let Ok(rec) = rec.try_into()

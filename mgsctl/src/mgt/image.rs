@@ -48,7 +48,10 @@ pub(super) fn read(path: &Path) -> Result<Disk, Failure> {
     let mut word = [0; 4];
     file.read_exact_at(&mut word, INCOMPAT).map_err(io)?;
     if u32::from_le_bytes(word) & DIRDATA != 0 {
-        return Err(bad("is the disk of an MDT (dirdata); mount it as ldiskfs, read-only, and name its CONFIGS".to_owned()));
+        return Err(bad(
+            "is the disk of an MDT (dirdata); mount it as ldiskfs, read-only, and name its CONFIGS"
+                .to_owned(),
+        ));
     }
     let features = u32::from_le_bytes(word);
     let disk = Ext4::load(Box::new(Image { file }));
@@ -66,7 +69,9 @@ pub(super) fn read(path: &Path) -> Result<Disk, Failure> {
             let path = entry.path();
             let of = |e: &dyn std::fmt::Display| bad(format!("{}: {e}", path.display()));
             let size = disk.symlink_metadata(&path).map_err(|e| of(&e))?;
-            let Ok(file) = std::str::from_utf8(entry.file_name().as_ref()).map(str::to_owned) else { continue };
+            let Ok(file) = std::str::from_utf8(entry.file_name().as_ref()).map(str::to_owned) else {
+                continue;
+            };
             if size.is_dir() || size.is_symlink() {
                 continue;
             }
@@ -77,6 +82,10 @@ pub(super) fn read(path: &Path) -> Result<Disk, Failure> {
         }
         Ok(files)
     };
-    let tables = if disk.exists("/NIDTBL_VERSIONS").unwrap_or(false) { folder("/NIDTBL_VERSIONS")? } else { <_>::default() };
+    let tables = if disk.exists("/NIDTBL_VERSIONS").unwrap_or(false) {
+        folder("/NIDTBL_VERSIONS")?
+    } else {
+        <_>::default()
+    };
     Ok(Disk { configs: folder("/CONFIGS")?, tables, ..Disk::default() })
 }

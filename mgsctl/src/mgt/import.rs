@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use mgs_api::{Change, Client, Mgt};
 use serde::Serialize;
 
-use crate::change;
-use crate::exit::Failure;
 use super::iam::decode as read_index;
 use super::{Disk, Mountdata};
+use crate::change;
+use crate::exit::Failure;
 use crate::output::Output;
 
 #[derive(Debug, clap::Args)]
@@ -63,14 +63,17 @@ impl Command {
 const fn words(class: Class) -> &'static str {
     match class {
         Class::StayMounted => "standalone MGS, its NID taken over: clients stay mounted",
-        Class::StayMountedWithItsNids => "standalone MGS: clients stay mounted if mgsd gets its NIDs (--was says which)",
+        Class::StayMountedWithItsNids => {
+            "standalone MGS: clients stay mounted if mgsd gets its NIDs (--was says which)"
+        }
         Class::Remount => "combined with an MDT, o2ib, or a new NID: remount plan per node",
     }
 }
 
 fn class(disk: &Disk, was: Option<&str>, ours: &[String]) -> (Class, Vec<String>) {
     let data = disk.configs.get("mountdata").and_then(|file| Mountdata::decode(file));
-    let old: Vec<&str> = was.into_iter().flat_map(|text| text.split([',', ':'])).filter(|nid| !nid.is_empty()).collect();
+    let old: Vec<&str> =
+        was.into_iter().flat_map(|text| text.split([',', ':'])).filter(|nid| !nid.is_empty()).collect();
     let missing: Vec<&str> = old.iter().filter(|nid| !ours.iter().any(|own| own == *nid)).copied().collect();
     let at = ours.join(",");
     let mut plan = Vec::new();
@@ -87,7 +90,9 @@ fn class(disk: &Disk, was: Option<&str>, ours: &[String]) -> (Class, Vec<String>
         return (class, plan);
     }
     plan.push(format!("each client: umount, then mount {at}:/FSNAME"));
-    plan.push(format!("each target: umount, tunefs.lustre --erase-params --mgsnode={at} with its other parameters, mount"));
+    plan.push(format!(
+        "each target: umount, tunefs.lustre --erase-params --mgsnode={at} with its other parameters, mount"
+    ));
     if combined.is_some() {
         plan.push("the combined disk: the same, and tunefs.lustre --nomgs".to_owned());
     }
@@ -101,20 +106,25 @@ fn document(disk: &Disk, from: &str) -> Result<(Mgt, Vec<String>), Failure> {
     if let Some((log, name)) = disk.renames.first_key_value() {
         return Err(Failure::Input {
             what: format!("log {log}"),
-            why: format!("waits to be renamed to {name:?}; start the kernel MGS once, or remove its trusted.rename_tgt"),
+            why: format!(
+                "waits to be renamed to {name:?}; start the kernel MGS once, or remove its trusted.rename_tgt"
+            ),
         });
     }
     match disk.configs.get("mountdata").map(|file| Mountdata::decode(file)) {
         None => odd.push("no mountdata: whether an MDT shares the disk is not known".to_owned()),
         Some(None) => odd.push("mountdata is none".to_owned()),
-        Some(Some(data)) if !data.is_mgs() => odd.push(format!("mountdata is that of {}, not of an MGS", data.svname)),
+        Some(Some(data)) if !data.is_mgs() => {
+            odd.push(format!("mountdata is that of {}, not of an MGS", data.svname))
+        }
         Some(Some(_)) => {}
     }
     for (name, file) in &disk.configs {
         match name.as_str() {
             "mountdata" => {}
             "nodemap" => {
-                let entries = read_index(file).map_err(|why| Failure::Input { what: "nodemap".to_owned(), why })?;
+                let entries =
+                    read_index(file).map_err(|why| Failure::Input { what: "nodemap".to_owned(), why })?;
                 let digits = |e: &wire::nodemap::Entry| hex(&[e.key.as_slice(), e.rec.as_slice()].concat());
                 mgt.nodemaps = Some(entries.iter().map(digits).collect());
             }

@@ -57,13 +57,15 @@ impl Disk {
             let mut value = [0; 64];
             if let Ok(len) = rustix::fs::getxattr(configs.join(name), "trusted.rename_tgt", &mut value) {
                 let text = value.get(..len).unwrap_or_default();
-                disk.renames.insert(name.clone(), String::from_utf8_lossy(text).trim_end_matches('\0').to_owned());
+                disk.renames
+                    .insert(name.clone(), String::from_utf8_lossy(text).trim_end_matches('\0').to_owned());
             }
         }
         if !disk.configs.keys().any(|name| name == "mountdata" || name == "params" || name.contains('-')) {
             return Err(Failure::Input {
                 what: path.display().to_string(),
-                why: "holds neither CONFIGS nor logs; name the mounted MGT, its CONFIGS, or its image".to_owned(),
+                why: "holds neither CONFIGS nor logs; name the mounted MGT, its CONFIGS, or its image"
+                    .to_owned(),
             });
         }
         Ok(disk)

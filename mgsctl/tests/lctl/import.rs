@@ -145,7 +145,10 @@ async fn the_class_comes_first_and_what_is_odd_is_said() {
     let from = write(&source);
     let from = from.path().to_str().unwrap();
     let shown = done(&daemon, &["import", "--dry-run", "--from", from, "--was", "192.168.1.1@o2ib"]);
-    assert!(shown.starts_with("class: combined with an MDT, o2ib, or a new NID: remount plan per node"), "{shown}");
+    assert!(
+        shown.starts_with("class: combined with an MDT, o2ib, or a new NID: remount plan per node"),
+        "{shown}"
+    );
     assert!(shown.contains("--mgsnode=10.77.0.2@tcp") && shown.contains("umount"), "{shown}");
     let mut combined = source.clone();
     combined.get_mut("CONFIGS/mountdata").unwrap()[20] |= 1;
@@ -166,7 +169,11 @@ async fn the_class_comes_first_and_what_is_odd_is_said() {
     let out = mgsctl(&daemon, &["export-mgt", full.path().to_str().unwrap()]);
     assert!(!out.status.success() && String::from_utf8_lossy(&out.stderr).contains("--overwrite"), "{out:?}");
     let empty = tempfile::tempdir().unwrap();
-    for (path, says) in [("/nonexistent", "No such file"), ("/dev/null", "failed to fill"), (empty.path().to_str().unwrap(), "neither CONFIGS")] {
+    for (path, says) in [
+        ("/nonexistent", "No such file"),
+        ("/dev/null", "failed to fill"),
+        (empty.path().to_str().unwrap(), "neither CONFIGS"),
+    ] {
         let out = mgsctl(&daemon, &["import", "--from", path]);
         let text = String::from_utf8_lossy(&out.stderr).into_owned();
         assert!(out.status.code() == Some(1) && text.contains(says), "{path}: {text}");
@@ -203,7 +210,10 @@ async fn the_image_of_a_disk_is_as_good_as_its_files() {
     let used = image("used-2.17.57.img.gz");
     let from = used.path().to_str().unwrap();
     let shown = done(&daemon, &["import", "--dry-run", "--from", from]);
-    assert!(shown.starts_with("class: standalone MGS") && shown.contains("odd: nodemap-client: empty"), "{shown}");
+    assert!(
+        shown.starts_with("class: standalone MGS") && shown.contains("odd: nodemap-client: empty"),
+        "{shown}"
+    );
     let other = self::daemon().await;
     done(&other, &["import", "--from", from]);
     let targets = done(&other, &["target", "list"]);
@@ -217,7 +227,10 @@ async fn the_image_of_a_disk_is_as_good_as_its_files() {
     last.read_exact_at(&mut bytes, 1024 + 96).unwrap();
     last.write_all_at(&[bytes[0] | 4], 1024 + 96).unwrap();
     let out = mgsctl(&daemon, &["import", "--from", from]);
-    assert!(out.status.code() == Some(1) && String::from_utf8_lossy(&out.stderr).contains("journal_only"), "{out:?}");
+    assert!(
+        out.status.code() == Some(1) && String::from_utf8_lossy(&out.stderr).contains("journal_only"),
+        "{out:?}"
+    );
 
     let disk = image("B05f-nodemap-full.img.gz");
     done(&daemon, &["import", "--from", disk.path().to_str().unwrap()]);
@@ -231,7 +244,10 @@ async fn the_image_of_a_disk_is_as_good_as_its_files() {
     bytes[1024 + 97] |= 0x10;
     std::fs::write(disk.path(), bytes).unwrap();
     let out = mgsctl(&daemon, &["import", "--from", disk.path().to_str().unwrap()]);
-    assert!(out.status.code() == Some(1) && String::from_utf8_lossy(&out.stderr).contains("dirdata"), "{out:?}");
+    assert!(
+        out.status.code() == Some(1) && String::from_utf8_lossy(&out.stderr).contains("dirdata"),
+        "{out:?}"
+    );
     std::fs::write(disk.path(), [0x55; 8192]).unwrap();
     let out = mgsctl(&daemon, &["import", "--from", disk.path().to_str().unwrap()]);
     assert!(out.status.code() == Some(1), "{out:?}");

@@ -33,7 +33,9 @@ enum Start {
 fn disk(session: &str, stage: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     for (path, file) in capture::states::session(session) {
-        let Some(path) = path.strip_prefix(&format!("{stage}/")).filter(|p| p.contains('/')) else { continue };
+        let Some(path) = path.strip_prefix(&format!("{stage}/")).filter(|p| p.contains('/')) else {
+            continue;
+        };
         let path = dir.path().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, file).unwrap();
@@ -74,7 +76,8 @@ async fn play(session: Session) {
     let mut gaps = Gaps::new(GAPS);
     let peers = match session.start {
         Start::Peers(until) => {
-            let timeline = Timeline::load(&vectors.join(format!("captures/{name}/{name}-session.pcap.gz"))).unwrap();
+            let timeline =
+                Timeline::load(&vectors.join(format!("captures/{name}/{name}-session.pcap.gz"))).unwrap();
             let options = Options { gaps: GAPS, ..Options::default() };
             let rules = Mask::load(&vectors.join("MASK.toml")).unwrap();
             let mut peers = Replay::new(timeline, daemon.lnet, rules, options);
@@ -201,7 +204,12 @@ const B: &[Differs] = &[
         ours: "",
         why: "a kernel MGS has an MGC of its own",
     },
-    Differs { stage: "B04-ir-state", kernel: "gen: 53", ours: "gen: 48", why: "steps of what was refused above" },
+    Differs {
+        stage: "B04-ir-state",
+        kernel: "gen: 53",
+        ours: "gen: 48",
+        why: "steps of what was refused above",
+    },
 ];
 
 const NO_DAEMON: &str = "daemon at unix:/nonexistent/api.sock: no such socket; is mgsd running there? (another address: --api or \
@@ -257,7 +265,12 @@ const E: &[Differs] = &[
         ours: "",
         why: "ir_timeout stands in the configuration of mgsd",
     },
-    Differs { stage: "E10-mgs-readonly-ops", kernel: "mgs.MGS.hash_stats\n", ours: "", why: "a kernel's hash tables" },
+    Differs {
+        stage: "E10-mgs-readonly-ops",
+        kernel: "mgs.MGS.hash_stats\n",
+        ours: "",
+        why: "a kernel's hash tables",
+    },
     Differs {
         stage: "E10-mgs-readonly-ops",
         kernel: "error: read_param: '/sys/fs/lustre/mgs/MGS/mntdev': No such device\nmgs.MGS.evict_client=10.77.0.4@tcp\nrc=0",
@@ -269,7 +282,8 @@ const E: &[Differs] = &[
 
 const REFUSED3: &str = "error: conf_param: Invalid argument\nrc=22\nerror: conf_param: Invalid argument\nrc=22\n\
     error: conf_param: Invalid argument\nrc=22";
-const NO_GSS: &str = "the recorded kernel was built without GSS and refuses every rule; mgsd stores those that need none";
+const NO_GSS: &str =
+    "the recorded kernel was built without GSS and refuses every rule; mgsd stores those that need none";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e_security_rules_files_and_settings_of_the_mgs() {

@@ -30,7 +30,9 @@ fn found(files: &states::Files, stage: &str) -> Command {
         match path.split_once('/') {
             Some(("CONFIGS", "mountdata")) => {}
             Some(("CONFIGS", "nodemap")) => command.nodemaps = Some(leaf(file)),
-            Some(("CONFIGS", name)) if !file.is_empty() => drop(command.logs.insert(name.to_owned(), file.clone())),
+            Some(("CONFIGS", name)) if !file.is_empty() => {
+                drop(command.logs.insert(name.to_owned(), file.clone()))
+            }
             Some(("NIDTBL_VERSIONS", fs)) => {
                 command.tables.insert(fs.to_owned(), u64::from_le_bytes(file[..8].try_into().unwrap()));
             }
@@ -44,8 +46,11 @@ fn stages() -> Vec<(String, states::Files, String)> {
     let mut out = Vec::new();
     for session in states::SESSIONS {
         let files = states::session(session);
-        let names: BTreeSet<String> =
-            files.keys().filter(|p| p.contains("/CONFIGS/")).map(|p| p.split('/').next().unwrap().to_owned()).collect();
+        let names: BTreeSet<String> = files
+            .keys()
+            .filter(|p| p.contains("/CONFIGS/"))
+            .map(|p| p.split('/').next().unwrap().to_owned())
+            .collect();
         out.extend(names.into_iter().map(|stage| (session.to_owned(), files.clone(), stage)));
     }
     assert!(out.len() > 50, "{} stages", out.len());
@@ -54,7 +59,9 @@ fn stages() -> Vec<(String, states::Files, String)> {
 
 fn logs(mgs: &Mgs) -> BTreeMap<String, Vec<u8>> {
     let logs = mgs.engine.view().logs.iter();
-    logs.map(|(name, entry)| (name.clone(), entry.log.to_file())).filter(|(_, file)| !file.is_empty()).collect()
+    logs.map(|(name, entry)| (name.clone(), entry.log.to_file()))
+        .filter(|(_, file)| !file.is_empty())
+        .collect()
 }
 
 #[test]
@@ -115,7 +122,14 @@ fn settings_and_pools_of_the_source_are_settings_and_pools_here() {
     mgs.order(found(&files, "B01h-conf_params").into()).unwrap();
     let settings = &mgs.engine.view().settings.conf["testfs"];
     let names: BTreeSet<&str> = settings.keys().map(|(_, name)| name.as_str()).collect();
-    for name in ["sys.timeout", "osc.max_dirty_mb", "mdt.identity_upcall", "llite.max_read_ahead_mb", "quota.ost", "ost.brw_size"] {
+    for name in [
+        "sys.timeout",
+        "osc.max_dirty_mb",
+        "mdt.identity_upcall",
+        "llite.max_read_ahead_mb",
+        "quota.ost",
+        "ost.brw_size",
+    ] {
         assert!(names.contains(name), "{name} of {names:?}");
     }
     // It is deleted here, where the kernel set it.

@@ -28,12 +28,18 @@ pub(super) async fn export(State(mgs): State<Shared>) -> Answer<Mgt> {
         (status = 200, description = "what was done", body = Change),
         (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn import(State(mgs): State<Shared>, by: Ordered, Document(mgt): Document<Mgt>) -> Answer<Change> {
+pub(super) async fn import(
+    State(mgs): State<Shared>,
+    by: Ordered,
+    Document(mgt): Document<Mgt>,
+) -> Answer<Change> {
     by.change(&mgs, command(mgt)?).await
 }
 
 fn command(mgt: Mgt) -> Result<Command, Refusal> {
-    let bad = |object: String| Problem::new(ProblemKind::Malformed, object, "is not made of pairs of hexadecimal digits");
+    let bad = |object: String| {
+        Problem::new(ProblemKind::Malformed, object, "is not made of pairs of hexadecimal digits")
+    };
     let mut command = Command { from: mgt.from, tables: mgt.tables, ..Command::default() };
     for (name, digits) in mgt.logs {
         let file = bytes(&digits).ok_or_else(|| bad(format!("log {name:?}")))?;

@@ -45,7 +45,9 @@ fn refused(object: &str, errno: Errno, what: impl Into<String>, hint: impl Into<
 
 impl Command {
     pub(super) fn plan(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
-        if self.logs.iter().all(|(name, file)| tx.log(name).is_some_and(|e| e.log.to_file() == *file)) && !self.logs.is_empty() {
+        if self.logs.iter().all(|(name, file)| tx.log(name).is_some_and(|e| e.log.to_file() == *file))
+            && !self.logs.is_empty()
+        {
             return Ok(());
         }
         self.check_empty(tx)?;
@@ -86,11 +88,21 @@ impl Command {
     fn check_empty(&self, tx: &Tx<'_>) -> Result<(), Error> {
         let hint = "import into an mgsd that was started on an empty store";
         if let Some(fs) = tx.file_systems().into_iter().next() {
-            return Err(refused("import", Errno::EEXIST, format!("file system '{fs}' exists here already"), hint));
+            return Err(refused(
+                "import",
+                Errno::EEXIST,
+                format!("file system '{fs}' exists here already"),
+                hint,
+            ));
         }
         let written = tx.view.logs.iter().find(|(_, entry)| !entry.log.is_empty());
         if let Some((name, _)) = written {
-            return Err(refused("import", Errno::EEXIST, format!("log '{name}' has records here already"), hint));
+            return Err(refused(
+                "import",
+                Errno::EEXIST,
+                format!("log '{name}' has records here already"),
+                hint,
+            ));
         }
         Ok(())
     }
@@ -144,14 +156,26 @@ fn kind(name: &str) -> Option<&str> {
 /// Puts a file in the place of a log, and makes sure that what is stored gives the same file again.
 fn take(tx: &mut Tx<'_>, name: &str, file: &[u8]) -> Result<(), Error> {
     let object = format!("log '{}'", name.escape_default());
-    let plain = !name.is_empty() && name.len() < 128 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    let plain = !name.is_empty()
+        && name.len() < 128
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
     if !plain {
-        return Err(refused(&object, Errno::EINVAL, "is no name of a log", "letters, digits, '-', '_' and '.'"));
+        return Err(refused(
+            &object,
+            Errno::EINVAL,
+            "is no name of a log",
+            "letters, digits, '-', '_' and '.'",
+        ));
     }
     let hint = "look at it with 'llog check', or leave it out";
     let log = llog::Log::from_file(file).map_err(|e| refused(&object, Errno::EINVAL, e.to_string(), hint))?;
     if log.is_foreign_order() {
-        return Err(refused(&object, Errno::EOPNOTSUPP, "was written by a node of the other byte order", hint));
+        return Err(refused(
+            &object,
+            Errno::EOPNOTSUPP,
+            "was written by a node of the other byte order",
+            hint,
+        ));
     }
     let seq = tx.seq();
     let entry = tx.log_mut(name)?;
@@ -178,7 +202,10 @@ fn odd(tx: &mut Tx<'_>, log: &str) {
         tx.warn(violation.to_string());
     }
     if budget.is_low() {
-        tx.warn(format!("log '{log}': {} of {} indices are used; plan a writeconf", budget.used, budget.limit));
+        tx.warn(format!(
+            "log '{log}': {} of {} indices are used; plan a writeconf",
+            budget.used, budget.limit
+        ));
     }
 }
 
@@ -207,7 +234,9 @@ fn conf_settings(tx: &mut Tx<'_>, fs: &str, logs: &[String]) {
         tx.set_conf_setting(fs, scope, &name, Some(setting));
     }
     for name in unknown {
-        tx.warn(format!("parameter '{name}': its target does not exist; every reader of the log stops at this record"));
+        tx.warn(format!(
+            "parameter '{name}': its target does not exist; every reader of the log stops at this record"
+        ));
     }
 }
 
@@ -231,10 +260,12 @@ fn value(tx: &Tx<'_>, value: &str, created: u64) -> settings::Value {
 
 fn nodemaps(tx: &mut Tx<'_>, entries: &[Entry]) -> Result<(), Error> {
     let parsed = index::parse(entries);
-    let (active, maps) = parsed
-        .map_err(|why| refused("nodemap index", Errno::EINVAL, why, "leave it out, and add the nodemaps again"))?;
+    let (active, maps) = parsed.map_err(|why| {
+        refused("nodemap index", Errno::EINVAL, why, "leave it out, and add the nodemaps again")
+    })?;
     let mut head = tx.nodemap_head();
-    let ranges = |map: &crate::model::nodemap::Nodemap| map.ranges.keys().chain(map.bans.keys()).copied().max();
+    let ranges =
+        |map: &crate::model::nodemap::Nodemap| map.ranges.keys().chain(map.bans.keys()).copied().max();
     head.last_id = maps.values().map(|map| map.id).max().unwrap_or(0).max(head.last_id);
     head.last_range = maps.values().filter_map(ranges).max().unwrap_or(0).max(head.last_range);
     head.active = active;
