@@ -36,6 +36,21 @@ pub(crate) enum State {
     Disconnecting,
 }
 
+impl State {
+    /// Deadlines count only while the connection stands on which the request was sent.
+    const fn watches(self, owner: Owner) -> bool {
+        match self {
+            Self::Full | Self::Disconnecting => true,
+            Self::Connecting => matches!(owner, Owner::Connect),
+            Self::Idle | Self::Discovering { .. } | Self::Retry { .. } => false,
+        }
+    }
+    /// An attempt led nowhere, the next one is due later.
+    const fn is_retry(self) -> bool {
+        matches!(self, Self::Retry { .. })
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Import {
     pub(crate) state: State,
@@ -292,16 +307,8 @@ impl Node {
             State::Full => Some(self.import.next_ping),
             State::Idle | State::Connecting | State::Disconnecting => None,
         };
-        own.into_iter().chain(self.rpc.poll_timeout(|owner| self.watched(owner))).min()
-    }
-
-    /// Deadlines count only while the connection stands on which the request was sent.
-    const fn watched(&self, owner: Owner) -> bool {
-        match self.import.state {
-            State::Full | State::Disconnecting => true,
-            State::Connecting => matches!(owner, Owner::Connect),
-            State::Idle | State::Discovering { .. } | State::Retry { .. } => false,
-        }
+        let state = self.import.state;
+        own.into_iter().chain(self.rpc.poll_timeout(|owner| state.watches(owner), state.is_retry())).min()
     }
 
     pub(crate) fn import_timers(&mut self) {
@@ -311,7 +318,7 @@ impl Node {
             State::Full if self.import.next_ping <= self.now => self.ping(),
             _ => {}
         }
-        if let Some((_, replied)) = self.rpc.overdue(self.now, |owner| self.watched(owner)) {
+        if let Some((_, replied)) = self.rpc.overdue(self.now, |owner| self.import.state.watches(owner)) {
             if replied {
                 self.violation(Violation::ReplyBeforeBulk);
             }
@@ -321,7 +328,7 @@ impl Node {
                 self.disconnected("timeout");
             }
         }
-        let late = self.rpc.expired_delayed(self.now);
+        let late = self.rpc.expired(self.now, self.import.state.is_retry());
         self.dispatch_all(late);
     }
 }

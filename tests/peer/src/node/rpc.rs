@@ -89,8 +89,17 @@ pub(crate) struct Pending {
     at: bool,
     pub(crate) sent: Duration,
     deadline: Duration,
+    /// Without a connection it is given up at this time, sent or not (`rq_delay_limit_ns`).
+    limit: Option<Duration>,
     bulk: Option<Bytes>,
     reply: Option<Message>,
+}
+
+impl Pending {
+    /// Sent on a connection that is gone: when it is given up. What has no limit waits for the next connection.
+    fn stranded_until(&self) -> Option<Duration> {
+        self.limit.map(|limit| limit.max(self.deadline))
+    }
 }
 
 /// The end of a request.
@@ -219,6 +228,7 @@ impl Rpc {
             _ => lowest.unwrap_or(xid).min(xid) - 1,
         };
         let deadline = now + call.connect_wait;
+        let limit = matches!(call.opc, opc::LDLM_ENQUEUE | opc::MGS_TARGET_REG).then_some(deadline);
         let pending = Pending {
             xid,
             mbits: if owner == Owner::Connect { 0 } else { xid },
@@ -229,6 +239,7 @@ impl Rpc {
             at: false,
             sent: now,
             deadline,
+            limit,
             bulk: None,
             reply: None,
         };
@@ -322,10 +333,15 @@ impl Rpc {
         gone.into_iter().map(|p| failed(p, status, now)).collect()
     }
 
-    /// Earliest deadline: of what was sent and is `watched`, and of what waits for a connection.
-    pub(crate) fn poll_timeout(&self, watched: impl Fn(Owner) -> bool) -> Option<Duration> {
-        let sent = self.pending.values().filter(|p| watched(p.owner));
-        sent.chain(&self.delayed).map(|p| p.deadline).min()
+    /// Earliest deadline: of what was sent and is `watched`, and of what waits for a connection; of what was sent on a
+    /// connection that is gone while none can be made (`stranded`).
+    pub(crate) fn poll_timeout(&self, watched: impl Fn(Owner) -> bool, stranded: bool) -> Option<Duration> {
+        let due = |p: &Pending| match watched(p.owner) {
+            true => Some(p.deadline),
+            false => p.stranded_until().filter(|_| stranded),
+        };
+        let sent = self.pending.values().filter_map(due);
+        sent.chain(self.delayed.iter().map(|p| p.deadline)).min()
     }
 
     /// A watched request has passed its deadline: its owner, and whether only its bulk is missing.
@@ -334,11 +350,15 @@ impl Rpc {
         late.map(|p| (p.owner, p.reply.is_some()))
     }
 
-    /// Requests that waited too long for a connection.
-    pub(crate) fn expired_delayed(&mut self, now: Duration) -> Vec<Outcome> {
-        let (late, keep) = std::mem::take(&mut self.delayed).into_iter().partition(|p| p.deadline <= now);
-        self.delayed = keep;
-        let late: VecDeque<Pending> = late;
+    /// Requests that waited too long for a connection: the first one, or, `stranded`, another one.
+    pub(crate) fn expired(&mut self, now: Duration, stranded: bool) -> Vec<Outcome> {
+        let (mut late, keep): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.delayed).into_iter().partition(|p| p.deadline <= now);
+        self.delayed = keep.into();
+        let over = |p: &&Pending| stranded && p.stranded_until().is_some_and(|until| until <= now);
+        let xids: Vec<u64> = self.pending.values().filter(over).map(|p| p.xid).collect();
+        late.extend(xids.iter().filter_map(|xid| self.pending.remove(xid)));
+        late.iter().for_each(|p| self.retire(p));
         late.into_iter().map(|p| failed(p, -110, now)).collect()
     }
 

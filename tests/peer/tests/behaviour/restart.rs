@@ -178,6 +178,35 @@ fn a_known_target_starts_from_its_copy_and_catches_up() {
     assert!(pair.violations().is_empty(), "{:?}", pair.violations());
 }
 
+/// The MGC of another target has a connection that nobody has found dead yet: what was sent on it is given up as soon as
+/// what waits for one (`rq_delay_limit`), and the mount goes on.
+#[test]
+fn a_known_target_starts_from_its_copy_though_the_connection_seemed_to_stand() {
+    let mut pair = Pair::new();
+    pair.mount_mdt();
+    pair.mount_ost(0);
+    pair.feed(Input::Command(Command::Umount("testfs-OST0000".to_owned())));
+    assert_eq!(pair.mounted(), ["testfs-MDT0000"]);
+    pair.cut();
+    pair.unreachable = true;
+    let started = pair.now;
+    pair.mount_ost(0);
+    while pair.mounted().len() < 2 && pair.now < started + Duration::from_secs(120) {
+        pair.seconds(1);
+    }
+    // 10 s for REG, 35 for the log of which the lock is held, 5 for own log, params and client log, 10 for READY.
+    let took = pair.now - started;
+    assert!(took <= Duration::from_secs(80), "{took:?}");
+    pair.unreachable = false;
+    pair.mgs.restart();
+    pair.mgs.seen.clear();
+    pair.seconds(120);
+    let enqueued = pair.mgs.seen.iter().filter(|s| s.opc == opc::LDLM_ENQUEUE).count();
+    assert_eq!(enqueued, pair.mgs.locks.len(), "each lock is taken once");
+    assert!(enqueued >= 5 + 4, "{enqueued}");
+    assert!(pair.violations().is_empty(), "{:?}", pair.violations());
+}
+
 #[test]
 fn a_late_reply_is_no_fault() {
     let mut pair = Pair::new();
