@@ -83,9 +83,7 @@ impl<'a> Key<'a> {
             ("restore", Some(epoch), Some(nid), None) => Self::Ahead(hex(epoch)?, nid.parse().ok()?),
             ("nodemap", None, None, None) => Self::Nodemaps,
             ("nodemap", Some(name), None, None) => Self::Nodemap(name),
-            ("nodemap", Some(name), Some(list), Some(n)) => {
-                Self::NodemapPart(PartKey::parse(name, list, n)?)
-            }
+            ("nodemap", Some(name), Some(list), Some(n)) => Self::NodemapPart(PartKey::parse(name, list, n)?),
             ("llog", Some(log), None, None) => Self::Log(log),
             ("llog", Some(log), Some(seq), None) => Self::Segment(log, hex(seq)?),
             _ => return None,

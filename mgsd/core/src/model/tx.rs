@@ -2,15 +2,15 @@
 //! Dropped, it leaves no trace: that is how a failed registration frees its index.
 
 use super::Resource;
-use super::command::retention::Pruned;
+use super::ahead::{self, AheadChanges};
 use super::command::Done;
+use super::command::retention::Pruned;
 use super::commit::{Event, EventKind};
 use super::connections::Connections;
 use super::keys;
 use super::logs::{FIRST, LogEntry, LogHead};
 use super::names::TargetId;
 use super::nodemap::changes::NodemapChanges;
-use super::ahead::{self, AheadChanges};
 use super::replaced::Replaced;
 use super::rules::RuleChanges;
 use super::settings::SettingChanges;

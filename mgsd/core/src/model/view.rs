@@ -1,9 +1,9 @@
 //! The view: what the store holds, decoded. Loading and committing go through the same function, [`View::apply`], so
 //! that a daemon which restarts sees exactly what it saw before.
 
+use super::ahead::Nodes;
 use super::command::retention::Pruned;
 use super::connections::Connections;
-use super::ahead::Nodes;
 use super::keys::{self, Key};
 use super::logs::{Budget, LogEntry, LogHead};
 use super::names::TargetId;
@@ -204,7 +204,11 @@ impl View {
                 let name = fs;
                 let Some(fs) = self.fs.get_mut(fs) else {
                     // it went with its file system
-                    return if target.is_none() { Ok(()) } else { Err(corrupt(key, "its file system is missing")) };
+                    return if target.is_none() {
+                        Ok(())
+                    } else {
+                        Err(corrupt(key, "its file system is missing"))
+                    };
                 };
                 match &target {
                     Some(t) => self.topology.add_target(name, id.judged(), version(t.lustre_version)),
@@ -307,7 +311,10 @@ impl View {
 impl View {
     /// The log that has used up most of its life.
     pub fn fullest_log(&self) -> Option<(&str, Budget)> {
-        self.logs.iter().map(|(name, log)| (name.as_str(), log.budget())).max_by_key(|(_, budget)| budget.used)
+        self.logs
+            .iter()
+            .map(|(name, log)| (name.as_str(), log.budget()))
+            .max_by_key(|(_, budget)| budget.used)
     }
 
     /// The last commit whose record was deleted; 0: all are there.
