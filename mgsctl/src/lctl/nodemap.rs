@@ -427,7 +427,7 @@ async fn info(front: &Front<'_>, given: &Given) -> Done {
     if map.is_none() && property.is_none() && words.is_none() {
         get::get(&front, &["nodemap.active".to_owned()]).await?;
     }
-    let names: &[String] =
-        if words.is_some() { &["-N".to_owned(), pattern.clone()] } else { &[pattern.clone()] };
-    get::get(&front, names).await
+    let only_names = words.is_some().then(|| "-N".to_owned());
+    let args: Vec<String> = only_names.into_iter().chain([pattern]).collect();
+    get::get(&front, &args).await
 }
