@@ -86,6 +86,13 @@ impl Stopped {
         self
     }
 
+    /// The next start is on another node, with the same storage: a fail-over of the MGS.
+    #[must_use]
+    pub fn with_nid(mut self, nid: Nid) -> Self {
+        self.nid = nid;
+        self
+    }
+
     /// Where its store is.
     pub fn store(&self) -> PathBuf {
         self.data.path().join("data")

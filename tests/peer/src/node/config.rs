@@ -181,6 +181,9 @@ pub struct TargetOptions {
     pub servicenodes: Vec<Vec<Nid>>,
     /// NIDs stated beside the node's own; more than 38 in all travel by bulk.
     pub more_nids: Vec<Nid>,
+    /// Registers as a node does whose connection is not complete: it cannot know that the MGS takes a list of NIDs
+    /// (`OBD_FAIL_MGC_REG_BEFORE_CONN`).
+    pub before_connected: bool,
     /// Mount count stated in READY; `None`: counted by this node.
     pub instance: Option<u32>,
 }
@@ -197,6 +200,7 @@ impl TargetOptions {
             failnodes: Vec::new(),
             servicenodes: Vec::new(),
             more_nids: Vec::new(),
+            before_connected: false,
             instance: None,
         }
     }

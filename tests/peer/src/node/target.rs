@@ -71,7 +71,7 @@ impl Node {
         let MountKind::Target { options, flags, instance } = &mount.kind else { return };
         let nids = self.stated_nids(options);
         let large = self.dialect.large_nid && self.rpc.granted2 & connect_flags::LARGE_NID != 0;
-        let list = large && self.rpc.has(connect_flags::MGS_NIDLIST);
+        let list = large && self.rpc.has(connect_flags::MGS_NIDLIST) && !options.before_connected;
         let disk =
             if purpose == Purpose::Notify { flags & (ldd::SV_TYPE_MDT | ldd::SV_TYPE_OST) } else { *flags };
         let operation = if purpose == Purpose::Register { ldd::OPC_REG } else { ldd::OPC_READY };

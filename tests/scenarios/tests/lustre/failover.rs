@@ -121,3 +121,93 @@ async fn conf_sanity_73c_a_server_on_more_than_32_networks() {
     assert_eq!(tree.targets[&(2, 0)].nids.len(), 41);
     site.end().await;
 }
+
+/// MGS NIDs of which some are nobody, some are named twice, and one is on IPv6.
+#[tokio::test(flavor = "multi_thread")]
+async fn conf_sanity_77_153a_153b_lists_of_mgs_nids() {
+    let site = Site::new().await;
+    let own = || nid("10.6.0.1@tcp");
+    let server = site.node_with("10.6.0.3@tcp", |c| c.node.mgs = vec![own(), own(), own()]).await;
+    let failnodes = vec![vec![nid("1.2.3.4@tcp"), nid("4.3.2.1@tcp")]];
+    server.mount([mdt(0), TargetOptions { failnodes, ..ost(0) }]).await;
+    let connections = &site.seen(FS).await.devices["testfs-OST0000-osc"].connections;
+    assert_eq!(connections, &["10.6.0.3@tcp", "1.2.3.4@tcp"]);
+    let nobody = ["0.0.0.0@tcp", "6699:7654::1234:1234:d84@tcp", "192.168.252.112@tcp"].map(nid);
+    // A port of this host on which nobody listens.
+    let closed = "127.0.0.1:9".parse().unwrap();
+    for (n, before) in [&nobody[..], &nobody[1..2], &[]].into_iter().enumerate() {
+        let at = format!("10.6.1.{n}@tcp");
+        let client = site.node_with(&at, |c| {
+            c.addresses.extend(before.iter().map(|nid| (*nid, closed)));
+            c.node.mgs = before.iter().copied().chain([own()]).chain([nobody[1]]).collect();
+        });
+        assert_eq!(client.await.host.mount_client(FS).await.unwrap().to_string(), "1 MDT, 1 OST");
+    }
+    site.end().await;
+}
+
+/// None of the MGS NIDs answers: the mount fails, and an MGS that comes later is found.
+#[tokio::test(flavor = "multi_thread")]
+async fn conf_sanity_153c_no_mgs_nid_can_be_reached() {
+    let mut site = Site::new().await;
+    site.stop_mgs().await;
+    let nids = ["192.168.252.112@tcp", "192.168.252.113@tcp", "10.6.0.1@tcp"].map(nid);
+    let client = site.node_with("10.6.0.4@tcp", |c| {
+        c.addresses.extend(nids.iter().map(|nid| (*nid, c.addresses[&nids[2]])).collect::<Vec<_>>());
+        c.node.mgs = nids.to_vec();
+    });
+    let client = client.await;
+    assert!(client.host.mount_client(FS).await.is_err());
+    site.start_mgs().await;
+    let server = site.node("10.6.0.3@tcp").await;
+    server.mount([mdt(0), ost(0)]).await;
+    assert_eq!(client.host.mount_client(FS).await.unwrap().to_string(), "1 MDT, 1 OST");
+    site.end().await;
+}
+
+/// The MGS goes on on its partner: everybody finds it by the second NID that was given at the mount.
+#[tokio::test(flavor = "multi_thread")]
+async fn conf_sanity_160_every_mgs_nid_of_the_mount_is_used() {
+    let mut site = Site::new().await;
+    let partner = "10.6.0.11@tcp";
+    let both = |c: &mut lustre_peer::HostConfig| {
+        c.node.mgs.push(nid(partner));
+        c.addresses.insert(nid(partner), c.addresses[&c.node.mgs[0]]);
+    };
+    let mut server = site.node_with("10.6.0.3@tcp", both).await;
+    server.mount([mdt(0), ost(0)]).await;
+    let mut client = site.node_with("10.6.0.4@tcp", both).await;
+    client.host.mount_client(FS).await.unwrap();
+    site.stop_mgs().await;
+    site.start_mgs_at(partner).await;
+    for node in [&mut server, &mut client] {
+        node.until(|e| matches!(e, Event::Connected { mgs, .. } if *mgs == nid(partner)).then_some(())).await;
+    }
+    server.mount([ost(1)]).await;
+    client.config(CLIENT, |t| t.osts.len() == 2).await;
+    client.end().await;
+    site.end().await;
+}
+
+/// An MDT restored from a backup, on another node of the pair: known to the MGS, and no log changes.
+#[tokio::test(flavor = "multi_thread")]
+async fn conf_sanity_131_154_an_mdt_restored_from_a_backup() {
+    let mut site = Site::new().await;
+    let (server, partner) = (site.node("10.6.0.3@tcp").await, site.node("10.6.0.5@tcp").await);
+    let failnodes = vec![vec![nid("10.6.0.5@tcp")]];
+    server.mount([TargetOptions { failnodes, ..mdt(0) }, ost(0)]).await;
+    let mut logs = Vec::new();
+    for log in ["testfs-MDT0000", CLIENT] {
+        logs.push((log, site.api().log_file(log).await.unwrap()));
+    }
+    server.umount([ost(0), mdt(0)]).await;
+    site.stop_mgs().await;
+    site.start_mgs().await;
+    partner.mount([with(mdt(0), TargetState::Registered)]).await;
+    server.mount([ost(0)]).await;
+    for (log, before) in logs {
+        assert_eq!(site.api().log_file(log).await.unwrap(), before, "{log}");
+    }
+    assert_eq!(site.seen(FS).await.targets[&(1, 0)].nids, ["10.6.0.5@tcp"]);
+    site.end().await;
+}

@@ -135,3 +135,21 @@ async fn conf_sanity_157a_157b_new_targets_may_be_refused_after_a_restart_too() 
     assert_eq!(site.seen(FS).await.to_string(), "1 MDT, 2 OSTs");
     site.end().await;
 }
+
+/// The log of the MDT is gone from the MGS: it does not start before its logs are written anew. What it was set up with
+/// is not made up.
+#[tokio::test(flavor = "multi_thread")]
+async fn conf_sanity_17_an_mdt_whose_log_was_removed() {
+    let site = Site::new().await;
+    let server = site.node("10.6.0.3@tcp").await;
+    server.mount([mdt(0), ost(0)]).await;
+    server.umount([mdt(0), ost(0)]).await;
+    site.api().log_remove("testfs-MDT0000", false).await.unwrap();
+    server.mount([ost(0)]).await;
+    let restored = site.node("10.6.0.5@tcp").await;
+    assert_eq!(restored.refused(with(mdt(0), TargetState::Registered)).await, ENOENT);
+    server.umount([ost(0)]).await;
+    server.mount([with(mdt(0), TargetState::Writeconf), with(ost(0), TargetState::Writeconf)]).await;
+    assert_eq!(site.seen(FS).await.to_string(), "1 MDT, 1 OST");
+    site.end().await;
+}

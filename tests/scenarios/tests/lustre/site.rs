@@ -10,6 +10,8 @@ pub(crate) const FS: &str = "testfs";
 const MGS: &str = "10.6.0.1@tcp";
 /// The nodes' clocks: a kernel waits 5 to 10 s before it reads a changed log again.
 const SPEED: u32 = 8;
+/// After which a test says what it still waits for: 20 minutes of the nodes' time.
+const PATIENCE: Duration = Duration::from_secs(150);
 
 pub(crate) fn nid(text: &str) -> Nid {
     text.parse().unwrap()
@@ -47,6 +49,11 @@ impl Site {
     pub(crate) async fn stop_mgs(&mut self) {
         self.stopped = Some(self.daemon.take().unwrap().pause().await.unwrap());
     }
+    /// The MGS fails over to another node.
+    pub(crate) async fn start_mgs_at(&mut self, at: &str) {
+        self.stopped = self.stopped.take().map(|s| s.with_nid(nid(at)));
+        self.start_mgs().await;
+    }
     pub(crate) async fn start_mgs(&mut self) {
         self.daemon = Some(self.stopped.take().unwrap().start().await.unwrap());
     }
@@ -83,13 +90,18 @@ pub(crate) struct Node {
 impl Node {
     /// Waits until something has happened. mgsd breaks no rule of kernel peers meanwhile.
     pub(crate) async fn until<T>(&mut self, mut found: impl FnMut(&Event) -> Option<T>) -> T {
+        let mut last = None;
         loop {
-            match self.events.recv().await {
+            let Ok(event) = tokio::time::timeout(PATIENCE, self.events.recv()).await else {
+                panic!("{}: nothing has happened since {last:?}", self.host.nid());
+            };
+            match event {
                 Ok(Event::Violation(what)) => panic!("{}: {what}", self.host.nid()),
                 Ok(event) => {
                     if let Some(found) = found(&event) {
                         return found;
                     }
+                    last = Some(event);
                 }
                 Err(RecvError::Lagged(n)) => panic!("{n} events were not looked at"),
                 Err(RecvError::Closed) => panic!("{} has ended", self.host.nid()),

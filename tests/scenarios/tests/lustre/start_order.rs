@@ -1,7 +1,8 @@
 //! In whatever order servers and clients start, everybody ends with the same configuration.
-use crate::site::{FS, Site, mdt, ost, with};
+use crate::site::{FS, Site, mdt, nid, ost, with};
 use lustre_peer::interp::ConfigTree;
-use lustre_peer::{TargetKind, TargetOptions, TargetState};
+use lustre_peer::{Event, TargetKind, TargetOptions, TargetState};
+use mgs_api::ParamAssignment;
 
 const CLIENT: &str = "testfs-client";
 
@@ -137,6 +138,99 @@ async fn conf_sanity_33a_56a_56b_81_sparse_and_large_indices() {
     let tree = in_order(&[mdt(0), ost(0x1fff), ost(10_000), ost(1_000), mdt(13), mdt(3), ost(3)]).await;
     assert_eq!(tree.ost_indices(), [3, 1_000, 0x1fff, 10_000].into());
     assert_eq!(tree.mdt_indices(), [0, 3, 13].into());
+}
+
+/// The OST starts from its own copy of the log, reads it again as soon as there is an MGS, and from then on is told of
+/// changes like everybody. On a node with nothing else, and on one whose connection seems to stand.
+#[tokio::test(flavor = "multi_thread")]
+async fn conf_sanity_27a_a_parameter_reaches_an_ost_that_started_before_the_mgs() {
+    for together in [false, true] {
+        let mut site = Site::new().await;
+        let (mds, mut oss) = (site.node("10.6.0.2@tcp").await, site.node("10.6.0.3@tcp").await);
+        if together { &oss } else { &mds }.mount([mdt(0)]).await;
+        oss.mount([ost(0)]).await;
+        oss.umount([ost(0)]).await;
+        site.stop_mgs().await;
+        oss.mount([ost(0)]).await;
+        assert_eq!(oss.host.config("testfs-OST0000").await.unwrap().devices.len(), 1, "from its copy");
+        site.start_mgs().await;
+        let assignment = "testfs-OST0000.ost.client_cache_seconds=27".to_owned();
+        let param = ParamAssignment { assignment, syntax: None, force: false, wait: false };
+        site.api().param_set(&param, false).await.unwrap();
+        oss.config("testfs-OST0000", |t| t.params.values().any(|v| v == "27")).await;
+        site.end().await;
+    }
+}
+
+/// Service and MGS on one node: the MGS alone first, everybody else, and the MDT of its node last; both times.
+#[tokio::test(flavor = "multi_thread")]
+async fn conf_sanity_41a_41b_the_mdt_of_the_mgs_node_comes_last() {
+    let mut site = Site::new().await;
+    let (own, server) = (site.node("10.6.0.1@tcp").await, site.node("10.6.0.3@tcp").await);
+    server.mount([mdt(1), ost(0)]).await;
+    own.mount([mdt(0)]).await;
+    let first = site.seen(FS).await;
+    assert_eq!(first.to_string(), "2 MDTs, 1 OST");
+    server.umount([ost(0), mdt(1)]).await;
+    own.umount([mdt(0)]).await;
+    site.stop_mgs().await;
+    site.start_mgs().await;
+    server.mount([mdt(1), ost(0)]).await;
+    own.mount([mdt(0)]).await;
+    assert!(site.seen(FS).await.devices == first.devices);
+    site.end().await;
+}
+
+/// The MDT registered and failed after that: what its disk says is the same at the next start.
+#[tokio::test(flavor = "multi_thread")]
+async fn conf_sanity_26_an_mdt_that_failed_behind_its_registration_starts() {
+    let site = Site::new().await;
+    let server = site.node("10.6.0.3@tcp").await;
+    let written_anew = with(mdt(0), TargetState::Writeconf);
+    server.host.register(written_anew.clone()).await.unwrap();
+    server.mount([written_anew, ost(0)]).await;
+    server.umount([mdt(0)]).await;
+    server.mount([mdt(0)]).await;
+    assert_eq!(site.seen(FS).await.to_string(), "1 MDT, 1 OST");
+    site.end().await;
+}
+
+/// A client that goes away in the middle of its mount leaves nothing behind that the next one stumbles over.
+#[tokio::test(flavor = "multi_thread")]
+async fn conf_sanity_23a_23b_a_mount_broken_off_and_made_again() {
+    let site = Site::new().await;
+    let server = site.node("10.6.0.3@tcp").await;
+    server.mount([mdt(0), ost(0)]).await;
+    for _ in 0..3 {
+        let client = site.node("10.6.0.4@tcp").await;
+        let mut events = client.host.events();
+        let locked = async { while !matches!(events.recv().await, Ok(Event::Locked { .. })) {} };
+        tokio::select! {
+            biased;
+            () = locked => {}
+            mounted = client.host.mount_client(FS) => panic!("not broken off: {mounted:?}"),
+        }
+        client.end().await;
+    }
+    let again = site.node("10.6.0.4@tcp").await;
+    assert_eq!(again.host.mount_client(FS).await.unwrap().to_string(), "1 MDT, 1 OST");
+    // And a change does not wait for those that are gone.
+    server.mount([ost(1)]).await;
+    site.end().await;
+}
+
+/// A registration that was composed before the node knew that the MGS takes lists: its NIDs stand in the main buffer,
+/// and the list is empty.
+#[tokio::test(flavor = "multi_thread")]
+async fn conf_sanity_73f_an_ost_registers_before_the_connection_is_complete() {
+    let site = Site::new().await;
+    let server = site.node("10.6.0.3@tcp").await;
+    let more_nids = vec![nid("10.6.0.3@tcp1")];
+    server.mount([mdt(0), TargetOptions { before_connected: true, more_nids, ..ost(0) }]).await;
+    let tree = site.seen(FS).await;
+    assert_eq!(tree.to_string(), "1 MDT, 1 OST");
+    assert_eq!(tree.targets[&(2, 0)].nids, ["10.6.0.3@tcp", "10.6.0.3@tcp1"]);
+    site.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
