@@ -323,3 +323,25 @@ fn names_are_understood_in_every_spelling() {
         assert!(effective(mgs.engine.view(), 0, device, name).is_err(), "{device} {name}");
     }
 }
+
+/// As a real MDT showed: what conf_param takes under a second name is read back under it, set or not.
+#[test]
+fn a_second_name_is_read_back_before_and_after() {
+    let (mut mgs, name) = (site(), "lod.dom_stripesize");
+    let before = get(&mgs, "testfs-MDT0000", name);
+    assert_eq!(before.conf_param.as_deref(), Some("testfs-MDT0000.lod.dom_stripesize"));
+    set(&mut mgs, "testfs-MDT0000.lod.dom_stripesize=512K");
+    assert_eq!(told(&mgs, "testfs-MDT0000", name, "testfs-MDT0000"), "512K");
+    unset(&mut mgs, "testfs-MDT0000.lod.dom_stripesize");
+    assert_eq!(told(&mgs, "testfs-MDT0000", name, "testfs-MDT0000"), "");
+}
+
+#[test]
+fn failover_nodes_are_no_value() {
+    let mut mgs = site();
+    set(&mut mgs, "testfs-OST0000.failover.node=10.77.0.5@tcp");
+    for name in ["failover.node", "obdfilter.testfs-OST0000.failover.node"] {
+        let error = effective(mgs.engine.view(), 0, "testfs-OST0000", name).unwrap_err().to_string();
+        assert!(error.contains("adds connections") && error.contains("log print testfs-client"), "{error}");
+    }
+}

@@ -150,6 +150,10 @@ fn understood(tx: &Tx<'_>, device: &str, name: &str) -> Result<Name, Error> {
         let object = format!("parameter '{}' of {}", name.escape_default(), device.escape_default());
         Err(Error::refused(object, Errno::EINVAL, what, hint))
     };
+    if name.ends_with("failover.node") {
+        let hint = format!("see 'mgsctl log print {}', and 'mgsctl target show'", client_log(&fs));
+        return refuse("adds connections, and has no value to read back", hint);
+    }
     let catalogue = Catalogue::shipped();
     let conf = |param: &str| -> Option<(Scope, String)> {
         let needs = prefix(param.split('.').next()?)?.needs;
@@ -181,8 +185,17 @@ fn understood(tx: &Tx<'_>, device: &str, name: &str) -> Result<Name, Error> {
             _ => refuse("has several of this name", format!("name one of {}", names.join(", "))),
         };
     }
+    // Names that conf_param takes besides the one in the catalogue: lod.dom_stripesize for lov.dom_stripesize.
+    let taken = |(scope, param): &(Scope, String)| {
+        let text = format!("{}.{param}=0", device_of(&fs, *scope));
+        let judged = Judge::new(catalogue).judge(&Assignment::new(tunables::Syntax::ConfParam, text));
+        !param.contains('*') && !judged.tunables.is_empty()
+    };
     if let Some(conf) = conf(name)
-        && (stored(&conf) || !catalogue.by_conf_param(name).is_empty() || named_in_logs(tx, &fs, &conf))
+        && (stored(&conf)
+            || !catalogue.by_conf_param(name).is_empty()
+            || taken(&conf)
+            || named_in_logs(tx, &fs, &conf))
     {
         return done(Some(conf), None);
     }
