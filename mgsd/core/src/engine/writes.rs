@@ -557,10 +557,13 @@ fn with_error_flag(mut answer: Answer) -> Answer {
 
 /// Whether a store takes both sets of changes in one commit. What is too large alone is the store's to refuse.
 fn fits(batch: &Changes, more: &Changes) -> bool {
+    if batch.is_empty() {
+        return true;
+    }
     // A log that both write to is one change, the longer segment: it is not counted twice.
     let kept = || batch.iter().filter(|(k, _)| !more.contains_key(*k)).chain(more);
     let bytes: usize = kept().map(|(k, v)| k.len() + v.as_ref().map_or(0, Vec::len)).sum();
-    batch.is_empty() || (kept().count() <= MAX_CHANGES && bytes <= MAX_BYTES)
+    kept().count() <= MAX_CHANGES && bytes <= MAX_BYTES
 }
 
 fn checked(view: &View, finished: Finished) -> Result<Finished, Error> {

@@ -119,16 +119,16 @@ impl Tx<'_> {
     /// What it does to the index that servers read, for people to see; of a large batch the beginning.
     pub fn index_effect(&self) -> Option<LogEffect> {
         let mut lines = Vec::new();
-        let mut more = 0;
         let mut names: Vec<&String> = self.nodemaps.maps.keys().collect();
+        let more = names.len().saturating_sub(SHOWN);
+        if more > 0 {
+            names.select_nth_unstable(SHOWN);
+            names.truncate(SHOWN);
+        }
         names.sort_unstable();
         for name in names {
             let (old, new) = (self.view.nodemaps.get(name), self.nodemap(name));
-            if old == new {
-                continue;
-            }
-            if lines.len() >= SHOWN {
-                more += 1;
+            if old == new || lines.len() >= SHOWN {
                 continue;
             }
             let of = |map: Option<&Nodemap>| -> BTreeSet<_> {
@@ -149,7 +149,7 @@ impl Tx<'_> {
             lines.push("and so on".to_owned());
         }
         if more > 0 {
-            lines.push(format!("and so on, for {more} more nodemaps"));
+            lines.push(format!("and more, of up to {more} more nodemaps"));
         }
         let effect = LogEffect { log: "nodemap".to_owned(), appended: lines, ..LogEffect::default() };
         (!effect.appended.is_empty()).then_some(effect)
