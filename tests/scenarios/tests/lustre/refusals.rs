@@ -153,3 +153,19 @@ async fn conf_sanity_17_an_mdt_whose_log_was_removed() {
     assert_eq!(site.seen(FS).await.to_string(), "1 MDT, 1 OST");
     site.end().await;
 }
+
+/// A file system that is not there: the client's mount fails, and nothing is made by its name.
+#[tokio::test(flavor = "multi_thread")]
+async fn conf_sanity_5c_a_client_of_a_file_system_that_is_not_there() {
+    let site = Site::new().await;
+    let server = site.node("10.6.0.3@tcp").await;
+    server.mount([mdt(0), ost(0)]).await;
+    let client = site.node("10.6.0.4@tcp").await;
+    for wrong in ["wrong", "testfs2"] {
+        assert!(client.host.mount_client(wrong).await.is_err(), "{wrong}");
+    }
+    let known = site.api().fs_list().await.unwrap().items;
+    assert_eq!(known.iter().map(|fs| fs.name.as_str()).collect::<Vec<_>>(), [FS]);
+    assert_eq!(client.host.mount_client(FS).await.unwrap().to_string(), "1 MDT, 1 OST");
+    site.end().await;
+}
