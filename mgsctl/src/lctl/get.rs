@@ -390,7 +390,7 @@ mod tests {
             ("mgs.MGS.*", &live, true, true),
             ("mgs.MGS.exports.*.uuid", &uuid, false, true),
             ("mgs.MGS.exports.10.77.0.3@tcp.uuid", &uuid, false, true),
-            ("mgs.MGS.exports.10.77.0.*@tcp.uuid", &uuid, false, false),
+            ("mgs.MGS.exports.10.77.0.*@tcp.uuid", &uuid, false, true),
             ("mgs.MGS.exports.*3@tcp.*", &uuid, false, true),
         ] {
             assert_eq!(Pattern::new(pattern).takes(what, below), takes, "{pattern}");

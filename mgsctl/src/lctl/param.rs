@@ -84,10 +84,10 @@ async fn set_one(front: &Front<'_>, text: &str, delete: bool) -> Done {
     })
 }
 
-/// A kernel MGS stores names that it does not know; so that scripts for it go on, they are taken here, with a warning.
+/// Judged like any other assignment: `mgsctl param policy warn` lets scripts for a kernel MGS go on, with warnings.
 async fn assign(front: &Front<'_>, text: &str, syntax: ParamSyntax, delete: bool) -> Result<(), Errno> {
     let (assignment, syntax) = (text.to_owned(), Some(syntax));
-    let assignment = ParamAssignment { assignment, syntax, force: !delete, wait: false };
+    let assignment = ParamAssignment { assignment, syntax, force: false, wait: false };
     let done = match delete {
         true => front.api.param_unset(&assignment, false).await,
         false => front.api.param_set(&assignment, false).await,
