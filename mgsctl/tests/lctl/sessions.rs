@@ -181,6 +181,12 @@ const B: &[Differs] = &[
         why: "the same",
     },
     Differs {
+        stage: "B02g-set_param-P-bogus",
+        kernel: "rc=0\n",
+        ours: "error: executing set_param: Invalid argument\nrc=22\n",
+        why: "item 4: a name that nobody knows is refused, unless 'mgsctl param policy warn' was said",
+    },
+    Differs {
         stage: "B03d-pool-errors",
         kernel: "5-10s).\n\nrc=0\nWarning",
         ours: "5-10s).\n\npool_destroy: pool testfs.pool1 not empty, please remove all members\nrc=39\nWarning",
