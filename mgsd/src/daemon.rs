@@ -95,7 +95,8 @@ pub async fn serve(
         },
         started,
     };
-    let engine = mgs_core::engine::Config { ir_timeout: config.ir_timeout, dead_sections: config.dead_sections };
+    let engine =
+        mgs_core::engine::Config { ir_timeout: config.ir_timeout, dead_sections: config.dead_sections };
     let weak = Arc::downgrade(&store);
     // Parsed now, so that the first assignment does not wait for it.
     tokio::task::spawn_blocking(tunables::Catalogue::shipped);

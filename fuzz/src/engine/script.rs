@@ -10,7 +10,7 @@
 //! 6 link       down, and the peers up again
 //! 7 post done  which | status
 //! 8 fetched    u16 n, n bytes; n = 65535: nothing
-//! 9 prompt     bit 0: store and proxy answer at once, or when the script says so
+//! 9 prompt     bit 0: store and proxy answer at once, or when the script says so; bit 1: not even whether it is there
 //! 10 callback  which | status
 //!
 //! which   one of the ids, cookies, callbacks that the MGS gave out, 255 the newest
@@ -94,7 +94,10 @@ impl World {
                         self.relay(Frame::Fetched { cookie, payload });
                     }
                 }
-                9 => self.prompt = input.u8() & 1 == 0,
+                9 => {
+                    let how = input.u8();
+                    (self.prompt, self.silent) = (how & 1 == 0, how & 2 != 0);
+                }
                 _ => self.callback_reply(input),
             }
         }

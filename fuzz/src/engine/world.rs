@@ -33,6 +33,8 @@ pub struct World {
     barrier: bool,
     /// Store and proxy answer at once.
     pub(super) prompt: bool,
+    /// Time goes by without any word of the store.
+    pub(super) silent: bool,
     inputs: usize,
     /// What the MGS gave out, for later requests: handles by peer, and lock cookies, log ids, cookies of posts.
     pub(super) handles: BTreeMap<Nid, u64>,
@@ -57,6 +59,7 @@ impl World {
             flight: None,
             barrier: false,
             prompt: true,
+            silent: false,
             inputs: 0,
             handles: BTreeMap::new(),
             locks: Vec::new(),
@@ -107,6 +110,11 @@ impl World {
                 "a deadline stays due"
             );
             self.drain();
+            // An idle store is asked now and then.
+            if !self.silent {
+                self.barrier_answers(true);
+                self.drain();
+            }
         }
         self.now.mono = end;
     }
@@ -229,7 +237,7 @@ impl World {
 
     /// Everybody answers, then falls silent: the engine forgets all but what is committed, and the store holds that.
     pub fn end(&mut self) {
-        self.prompt = true;
+        (self.prompt, self.silent) = (true, false);
         while self.engine_idle() {
             self.store_answers(true);
             self.barrier_answers(true);
@@ -241,7 +249,7 @@ impl World {
         self.wait(Duration::from_secs(4000));
         assert_eq!(self.engine.exports().len(), 0, "exports left over");
         assert_eq!(self.engine.locks().len(), 0, "locks left over");
-        assert_eq!(self.engine.poll_timeout(), None, "deadlines left over");
+        assert!(self.engine.is_at_rest(), "deadlines left over");
         judge::same(self.engine.view(), &self.store, self.seq);
     }
 

@@ -109,7 +109,11 @@ fn leave_is_for_one_writeconf() {
     let done = mgs.order(leave()).unwrap();
     assert_eq!(
         done.events,
-        [EventKind::WriteconfApproved { fs: "testfs".to_owned(), until: mgs.now.wall + fs::LEAVE, before: None }]
+        [EventKind::WriteconfApproved {
+            fs: "testfs".to_owned(),
+            until: mgs.now.wall + fs::LEAVE,
+            before: None
+        }]
     );
     let mut again = mgs.restarted();
     mount(&mut again, "10.0.0.4@tcp", "client", "testfs", ConfigKind::Config);

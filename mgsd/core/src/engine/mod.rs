@@ -1,11 +1,11 @@
 //! The engine: owns the view, the exports and the locks; its inputs are totally ordered (architecture, section 5).
 
-mod barrier;
 mod ahead;
+mod barrier;
 mod bulk;
 mod callbacks;
-mod fence;
 mod eviction;
+mod fence;
 mod follow;
 mod grants;
 mod guard;
@@ -16,8 +16,8 @@ mod request;
 mod service;
 mod writes;
 
-pub use fence::SILENCE;
 pub use barrier::BarrierStatus;
+pub use fence::SILENCE;
 pub use held::{Applicant, PATIENCE as HELD_FOR, Standing};
 pub use io::{CommitResult, Config, Counters, Event, Input, LinkId, Output, Ticket};
 pub use recovery::IrStatus;
@@ -161,6 +161,11 @@ impl Engine {
     /// When [`Engine::handle_timeout`] wants to be called.
     pub fn poll_timeout(&self) -> Option<Duration> {
         self.timers.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// Nothing is due but the next question to the store, which always is.
+    pub fn is_at_rest(&self) -> bool {
+        self.timers.values().all(|timer| matches!(timer, Timer::Fence | Timer::Barrier(_)))
     }
 
     /// Does what is due.

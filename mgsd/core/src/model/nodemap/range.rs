@@ -70,7 +70,7 @@ impl Range {
         let (address, net) = text.rsplit_once('@').unwrap_or((text, "tcp"));
         let range = if let Some((first, last)) = row(text) {
             Self::Row(first, last)
-        } else if let Some((base, bits)) = address.split_once('/') {
+        } else if let Some((base, bits)) = address.split_once('/').filter(|(base, _)| !base.contains('[')) {
             by_prefix(&format!("{base}@{net}").parse().map_err(bad)?, bits)?
         } else if address.contains(['*', '[']) {
             by_list(address, net)?
