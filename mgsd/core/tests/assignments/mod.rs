@@ -17,9 +17,6 @@ pub const BAD: &str =
 pub const HOSTILE: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../vectors/tunables/hostile.txt"));
 
-/// Good, and kept by no log of ours yet: failover nodes by path.
-pub const NOT_YET: [&str; 1] = ["obdfilter.testfs-OST0000.failover.node=10.0.0.2@tcp"];
-
 /// Assignments that are stored, with their syntax and third column.
 pub fn lines(list: &'static str) -> Vec<(Syntax, String, &'static str)> {
     let mut out = Vec::new();

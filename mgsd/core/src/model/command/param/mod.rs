@@ -18,6 +18,7 @@ use crate::Errno;
 use crate::error::Error;
 use crate::model::commit::EventKind;
 use crate::model::conf_param::Scope;
+use crate::model::names::TargetId;
 use crate::model::settings::{ParamPolicy, Validation};
 use crate::model::tx::Tx;
 use tunables::canonical;
@@ -103,7 +104,7 @@ impl Command {
                     Doing { delete: *delete, revert: true, wait: assigned.waits(tx, *wait), lenient: false };
                 if !*delete {
                     let how = How { force: *force, wait: doing.wait };
-                    let passed = gate::judge(tx, text, assigned.syntax, how)?;
+                    let passed = gate::judge(tx, text, assigned.typed, how)?;
                     check_text(&assigned.name, &assigned.value)?;
                     doing.lenient = tx.validation() == Validation::Warn;
                     passed.warnings.into_iter().for_each(|warning| tx.warn(warning));
@@ -196,6 +197,9 @@ fn allow(tx: &mut Tx<'_>, program: &str, allowed: bool) -> Result<(), Error> {
 
 /// An assignment taken apart.
 struct Assigned {
+    /// As it was typed.
+    typed: Syntax,
+    /// As it is kept.
     syntax: Syntax,
     /// Of `conf_param`.
     device: String,
@@ -231,9 +235,16 @@ impl Assigned {
                 );
             }
             // One name, however its parts are separated.
-            (Syntax::SetParam, _) => (String::new(), canonical(tunables::Syntax::SetParamP, left)),
+            (Syntax::SetParam, _) => {
+                let path = canonical(tunables::Syntax::SetParamP, left);
+                if let Some((target, name)) = connection_of(&path) {
+                    let (device, name) = (target.to_owned(), name.to_owned());
+                    return Ok(Self { typed: syntax, syntax: Syntax::ConfParam, device, name, value });
+                }
+                (String::new(), path)
+            }
         };
-        Ok(Self { syntax, device, name, value })
+        Ok(Self { typed: syntax, syntax, device, name, value })
     }
 
     /// As it is typed.
@@ -324,4 +335,12 @@ fn registered(tx: &Tx<'_>, fs: &str, scope: Scope) -> bool {
         Scope::Fs => true,
         Scope::Target(id) => tx.target(fs, id).is_some(),
     }
+}
+
+/// The target in `obdfilter.TARGET.failover.node`. No node has such a path: it means the connections in the logs, which
+/// `conf_param` writes.
+fn connection_of(path: &str) -> Option<(&str, &str)> {
+    const NAME: &str = "failover.node";
+    let (_, target) = path.strip_suffix(NAME)?.strip_suffix('.')?.rsplit_once('.')?;
+    TargetId::parse(target.rsplit_once('-')?.1).map(|_| (target, NAME))
 }
