@@ -39,3 +39,8 @@ pub(crate) fn len32(n: usize) -> u32 {
 pub(crate) fn index(n: u32) -> usize {
     usize::try_from(n).unwrap_or(usize::MAX)
 }
+
+/// A position in a file as its offset.
+pub(crate) fn offset(n: usize) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
+}

@@ -160,18 +160,28 @@ impl Log {
 
     /// The bytes from `offset` to the end of the file.
     pub fn bytes_from(&self, offset: u64) -> Vec<u8> {
-        if offset >= self.end() {
+        self.bytes_between(offset, u64::MAX)
+    }
+
+    /// The bytes from `offset` to `end`, or to the end of the file. Takes O(bytes).
+    pub fn bytes_between(&self, offset: u64, end: u64) -> Vec<u8> {
+        if offset >= self.end().min(end) {
             return Vec::new();
         }
+        let most = usize::try_from(end.saturating_sub(offset)).unwrap_or(usize::MAX);
         let mut skip = usize::try_from(offset).unwrap_or(usize::MAX);
         let mut out = Vec::new();
         let header = if skip < CHUNK { self.header() } else { Vec::new() };
         out.extend_from_slice(header.get(skip..).unwrap_or_default());
         skip = skip.saturating_sub(CHUNK);
         for chunk in self.chunks.iter_from(skip / CHUNK) {
+            if out.len() >= most {
+                break;
+            }
             out.extend_from_slice(chunk.bytes.get(skip % CHUNK..).unwrap_or_default());
             skip = 0;
         }
+        out.truncate(most);
         out
     }
 
@@ -203,11 +213,15 @@ impl Log {
         slots.get(i).map(|slot| (n, *slot))
     }
 
+    fn offset_of(n: usize, slot: Slot) -> u64 {
+        le::offset(CHUNK * (n + 1) + usize::from(slot.at))
+    }
+
     fn view<'a>(&self, n: usize, chunk: &'a Chunk, slot: Slot) -> RecordRef<'a> {
         let (at, len) = (usize::from(slot.at), usize::from(slot.len));
         RecordRef {
             index: slot.index,
-            offset: u64::try_from(CHUNK * (n + 1) + at).unwrap_or(u64::MAX),
+            offset: Self::offset_of(n, slot),
             len: u32::from(slot.len),
             kind: slot.kind,
             live: self.is_live(slot.index),

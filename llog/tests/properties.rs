@@ -397,6 +397,23 @@ proptest! {
         }
         let edited_then_cancelled = model.iter().any(|r| !r.2 && r.1.marker().is_some_and(|m| m.is_skip()));
         prop_assert!(edited_then_cancelled || loaded.to_file() == file);
+        // what was edited, put over what it was at first
+        let mut first = Log::new();
+        segments.iter().for_each(|segment| first.append_raw(segment, &[], 7).unwrap());
+        let (untouched, records) = (first.clone(), log.bytes_from(8192));
+        prop_assert!(first.overwrite_raw(1, &records, &cancelled).unwrap());
+        prop_assert!(first.to_file() == file);
+        if let Some(second) = log.record(2) {
+            let mut first = untouched.clone();
+            let tail = log.bytes_between(second.offset, u64::MAX);
+            prop_assert!(first.overwrite_raw(2, &tail, &cancelled).unwrap());
+            prop_assert!(first.bytes_from(second.offset) == tail);
+            // other records leave it as it is
+            let mut first = untouched.clone();
+            prop_assert!(first.overwrite_raw(1, &tail, &cancelled).is_err());
+            prop_assert!(first.overwrite_raw(2, &tail[..tail.len() - 1], &cancelled).is_err());
+            prop_assert!(first.to_file() == untouched.to_file());
+        }
         let printed = text::yaml(&log, true, &text::range(None, None));
         prop_assert_eq!(printed.lines().count(), live);
         let some = text::yaml(&log, true, &text::range(Some(3), Some(9)));

@@ -72,18 +72,7 @@ impl Log {
     /// [`Error::Record`] when a frame or a payload is broken, an index does not follow the one before it, or the
     /// bytes were not written little-endian.
     pub fn append_raw(&mut self, bytes: &[u8], cancelled: &[u32], now: i64) -> Result<(), Error> {
-        let start = self.end().max(8192);
-        let frames = record::scan(bytes, start, self.last_index, true)?;
-        for frame in &frames {
-            let offset = start + u64::try_from(frame.at).unwrap_or(u64::MAX);
-            if frame.foreign {
-                return Err(Error::Record { offset, what: String::from("stored in foreign byte order") });
-            }
-            if frame.kind == kind::CFG {
-                let payload = bytes.get(frame.at + HEAD..frame.at + frame.len - TAIL).unwrap_or_default();
-                lcfg::buffers(payload).map_err(|e| Error::Record { offset, what: e.to_string() })?;
-            }
-        }
+        let frames = scanned(bytes, self.end().max(8192), self.last_index)?;
         if !self.written && !frames.is_empty() {
             self.timestamp = now;
         }
@@ -93,6 +82,42 @@ impl Log {
             self.push(frame, bytes.get(frame.at..frame.at + frame.len).unwrap_or_default(), live);
         }
         Ok(())
+    }
+
+    /// Puts other bytes in the place of the records from index `first` on, as an edit in place left them: the same
+    /// indices and lengths, and live all but padding and the indices in `cancelled`. Takes O(bytes). `false`, and
+    /// nothing is changed, when they are no records of these indices and lengths.
+    ///
+    /// # Errors
+    /// As [`Self::append_raw`].
+    pub fn overwrite_raw(&mut self, first: u32, bytes: &[u8], cancelled: &[u32]) -> Result<bool, Error> {
+        let Some(start) = self.record(first).map(|r| r.offset) else { return Ok(bytes.is_empty()) };
+        let frames = scanned(bytes, start, first.saturating_sub(1))?;
+        let mut places = Vec::with_capacity(frames.len());
+        for frame in &frames {
+            match self.locate(frame.index) {
+                Some((n, slot))
+                    if usize::from(slot.len) == frame.len
+                        && slot.kind == frame.kind
+                        && Self::offset_of(n, slot) == start + le::offset(frame.at) =>
+                {
+                    places.push((n, usize::from(slot.at)));
+                }
+                _ => return Ok(false),
+            }
+        }
+        let cancelled: BTreeSet<u32> = cancelled.iter().copied().collect();
+        for (frame, (n, at)) in frames.iter().zip(places) {
+            if let Some(chunk) = self.chunks.get_mut(n) {
+                le::put(&mut chunk.bytes, at, bytes.get(frame.at..frame.at + frame.len).unwrap_or_default());
+            }
+            let live = frame.kind != kind::PAD && !cancelled.contains(&frame.index);
+            if live != self.is_live(frame.index) {
+                self.set_bit(frame.index, live);
+                self.live_count = if live { self.live_count + 1 } else { self.live_count - 1 };
+            }
+        }
+        Ok(true)
     }
 
     /// Clears the bit of a live record; its bytes stay (`llog_cancel_rec`).
@@ -153,4 +178,20 @@ impl Log {
         le::put(&mut chunk.bytes, usize::from(slot.at) + HEAD, &rec.encode());
         Ok(())
     }
+}
+
+/// Frames of stored records behind index `last`, with what can be wrong with them.
+fn scanned(bytes: &[u8], start: u64, last: u32) -> Result<Vec<Frame>, Error> {
+    let frames = record::scan(bytes, start, last, true)?;
+    for frame in &frames {
+        let offset = start + le::offset(frame.at);
+        if frame.foreign {
+            return Err(Error::Record { offset, what: String::from("stored in foreign byte order") });
+        }
+        if frame.kind == kind::CFG {
+            let payload = bytes.get(frame.at + HEAD..frame.at + frame.len - TAIL).unwrap_or_default();
+            lcfg::buffers(payload).map_err(|e| Error::Record { offset, what: e.to_string() })?;
+        }
+    }
+    Ok(frames)
 }
