@@ -50,27 +50,31 @@ impl Proxy {
         mut to: tokio::net::tcp::OwnedWriteHalf,
     ) {
         let mut mode = self.mode.subscribe();
-        let (mut held, mut buffer, mut open) = (Vec::new(), vec![0; 65536], true);
+        let (mut bytes, mut buffer, mut open) = (Vec::new(), vec![0; 65536], true);
         loop {
-            let now = *mode.borrow_and_update();
-            if now != Mode::Hold && !held.is_empty() {
-                to.write_all(&held).await.unwrap();
-                held.clear();
-            }
-            tokio::select! {
-                read = from.read(&mut buffer), if open => match read {
-                    Ok(n) if n > 0 => match now {
-                        Mode::Pass => if to.write_all(&buffer[..n]).await.is_err() { return },
-                        Mode::Hold => {
-                            held.extend_from_slice(&buffer[..n]);
-                            self.held.send_modify(|bytes| *bytes += n);
-                        }
-                        Mode::Late => {}
-                    },
+            let read = tokio::select! {
+                read = from.read(&mut buffer), if open => {
                     // the other side does not learn that the client is gone
-                    _ => open = false,
+                    open = matches!(read, Ok(1..));
+                    read.unwrap_or(0)
+                }
+                changed = mode.changed() => match changed {
+                    Ok(()) => 0,
+                    Err(_) => return,
                 },
-                changed = mode.changed() => if changed.is_err() { return },
+            };
+            // asked only now: bytes that were sent behind `hold` are held
+            match *mode.borrow_and_update() {
+                Mode::Hold => {
+                    bytes.extend_from_slice(&buffer[..read]);
+                    self.held.send_replace(bytes.len());
+                    continue;
+                }
+                Mode::Pass => bytes.extend_from_slice(&buffer[..read]),
+                Mode::Late => {}
+            }
+            if to.write_all(&std::mem::take(&mut bytes)).await.is_err() {
+                return;
             }
         }
     }
@@ -88,11 +92,10 @@ impl Proxy {
     }
 
     pub(crate) fn hold(&self) {
-        self.held.send_replace(0);
         self.mode.send_replace(Mode::Hold);
     }
 
-    /// Waits until so many bytes are held.
+    /// Waits until so many bytes of one connection are held.
     pub(crate) async fn holds(&self, bytes: usize) {
         self.held.subscribe().wait_for(|held| *held >= bytes).await.unwrap();
     }
