@@ -44,6 +44,22 @@ pub enum Error {
         /// What the peer is told.
         errno: Errno,
     },
+    /// Refused by every policy, or because it is root's alone. The audit has it, too.
+    #[error("{object}: {what}; {hint}")]
+    Forbidden {
+        /// As in [`Error::Refused`].
+        object: String,
+        /// As in [`Error::Refused`].
+        what: String,
+        /// As in [`Error::Refused`].
+        hint: String,
+        /// What the peer is told.
+        errno: Errno,
+        /// Class of what is wrong.
+        class: &'static str,
+        /// What was asked for, as it was written.
+        request: String,
+    },
     /// The store did not do its part.
     #[error("store: {what}")]
     Storage {
@@ -69,6 +85,7 @@ impl Error {
             | Self::Unsupported { errno, .. }
             | Self::NotNow { errno, .. }
             | Self::Refused { errno, .. }
+            | Self::Forbidden { errno, .. }
             | Self::Storage { errno, .. } => *errno,
             Self::Bug { .. } => Errno::EIO,
         }
@@ -82,6 +99,17 @@ impl Error {
         hint: impl Into<String>,
     ) -> Self {
         Self::Refused { object: object.into(), what: what.into(), hint: hint.into(), errno }
+    }
+
+    /// A refusal that the audit is to have; other errors stay as they are.
+    #[must_use]
+    pub fn forbidden(self, class: &'static str, request: impl Into<String>) -> Self {
+        match self {
+            Self::Refused { object, what, hint, errno } => {
+                Self::Forbidden { object, what, hint, errno, class, request: request.into() }
+            }
+            other => other,
+        }
     }
 }
 

@@ -103,6 +103,7 @@ fn freeze(mgs: &mut Mgs) {
 fn frozen_and_thawed_as_in_the_recorded_session() {
     let mut mgs = site(2);
     assert_eq!(state(&mgs), State::Init);
+    let (before, seq) = (mgs.state(), mgs.seq);
     let ticket = mgs.give(command(FREEZE), false);
     assert_eq!(state(&mgs), State::FreezingP1);
     assert_eq!(round(&mut mgs, 1), [(1, 30), (1, 30)]);
@@ -121,8 +122,19 @@ fn frozen_and_thawed_as_in_the_recorded_session() {
     let counted = EventKind::BarrierRescanned { fs: "testfs".to_owned(), total: 2, absent: 0 };
     assert_eq!(done(&mut mgs, ticket), Ok(vec![counted]));
     assert_eq!(state(&mgs), State::Init);
-    // None of it is stored.
-    assert_eq!(mgs.commits, 3);
+    // None of it is stored but who asked for it.
+    assert_eq!(mgs.state(), before);
+    let said: Vec<EventKind> = mgs.restarted().audit(seq).into_iter().map(|(_, kind)| kind).collect();
+    let fs = || "testfs".to_owned();
+    assert_eq!(
+        said,
+        [
+            EventKind::BarrierFrozen { fs: fs(), timeout: 30 },
+            EventKind::BarrierThawed { fs: fs() },
+            EventKind::BarrierRescanned { fs: fs(), total: 2, absent: 0 },
+        ]
+    );
+    assert!(mgs.audit(seq).iter().all(|(actor, _)| actor == "uid:0"));
 }
 
 #[test]
@@ -237,6 +249,12 @@ fn an_mdt_without_an_answer_ends_it_in_time() {
     mgs.advance(Duration::from_secs(1));
     assert_eq!(done(&mut mgs, ticket), Err(Errno::ETIME));
     assert_eq!(state(&mgs), State::Expired);
+    let said = mgs.audit(mgs.seq - 1);
+    assert!(
+        matches!(&said[..], [(actor, EventKind::BarrierFailed { fs, state, why })]
+            if actor == "uid:0" && fs == "testfs" && state == "expired" && why.contains("testfs-MDT0001")),
+        "{said:?}"
+    );
     assert_eq!(round(&mut mgs, 5), [(7, 0), (7, 0)]);
     // What comes too late changes nothing.
     answer(&mut mgs, &sent[1].0, 0, Some((1, 1)));

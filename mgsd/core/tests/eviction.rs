@@ -5,6 +5,7 @@ mod harness;
 
 use harness::{Mgs, connect_body, connect_request, nid, request_body};
 use mgs_core::Errno;
+use mgs_core::engine::Input;
 use mgs_core::model::command::Command;
 use mgs_core::model::command::eviction;
 use mgs_core::model::commit::EventKind;
@@ -37,12 +38,13 @@ fn a_node_is_forgotten_by_nid_or_uuid_and_comes_back() {
     let a = mgs.connect(nid("10.0.0.4@tcp"), "a");
     let b = mgs.connect(nid("10.0.0.4@tcp"), "b");
     let c = mgs.connect(nid("10.0.0.5@tcp"), "c");
-    let commits = mgs.commits;
+    let (state, seq) = (mgs.state(), mgs.seq);
     // A dry run says who it would be.
     let ticket = mgs.give(evict("10.0.0.4@tcp"), true);
     assert_eq!(mgs.done.remove(&ticket).unwrap().unwrap().events.len(), 2);
     assert_eq!(pings(&mut mgs, "10.0.0.4@tcp", a), 0);
     let done = mgs.order(evict("nid:10.0.0.4@tcp")).unwrap();
+    assert_eq!(done.seq, Some(mgs.seq));
     let gone =
         |uuid: &str| EventKind::ClientEvicted { nid: "10.0.0.4@tcp".to_owned(), uuid: uuid.to_owned() };
     assert!(done.events.len() == 2 && done.events.contains(&gone("a")) && done.events.contains(&gone("b")));
@@ -57,7 +59,40 @@ fn a_node_is_forgotten_by_nid_or_uuid_and_comes_back() {
     for unknown in ["c", "10.0.0.99@tcp", "", "nid:"] {
         assert_eq!(mgs.order(evict(unknown)).unwrap_err().errno(), Errno::ENOENT, "{unknown}");
     }
-    assert_eq!(mgs.commits, commits, "who is connected is not stored");
+    // Who is connected is not stored; who was evicted, by whom, is written down, in a commit for each order.
+    assert_eq!((mgs.state(), mgs.seq), (state, seq + 3));
+    let (of_a, of_b) = (gone("a"), gone("b"));
+    let of_c = EventKind::ClientEvicted { nid: "10.0.0.5@tcp".to_owned(), uuid: "c".to_owned() };
+    let said = mgs.restarted().audit(seq);
+    assert!(said.iter().all(|(actor, _)| actor == "uid:0"), "{said:?}");
+    let mut first: Vec<EventKind> = said.into_iter().map(|(_, kind)| kind).collect();
+    let then = first.split_off(2);
+    assert!(first.contains(&of_a) && first.contains(&of_b), "{first:?}");
+    assert_eq!(then, [of_c, of_a]);
+}
+
+/// An eviction is done whatever the store does; it is written down when the store takes it.
+#[test]
+fn an_eviction_does_not_wait_for_a_store_that_is_stuck() {
+    let mut mgs = Mgs::new();
+    let handle = mgs.connect(nid("10.0.0.4@tcp"), "a");
+    let seq = mgs.seq;
+    mgs.hold();
+    let ticket = mgs.give(evict("a"), false);
+    assert_eq!(pings(&mut mgs, "10.0.0.4@tcp", handle), Errno::ENOTCONN.status());
+    assert!(mgs.done.is_empty(), "answered when it is durable");
+    let why = "no answer".to_owned();
+    mgs.input(Input::Stuck { errno: Errno::EIO, why });
+    let done = mgs.done.remove(&ticket).unwrap().unwrap();
+    assert_eq!((done.seq, done.events.len()), (None, 1));
+    assert!(done.warnings.iter().any(|w| w.contains("no answer")), "{done:?}");
+    // The next one is told at once.
+    assert_eq!(connects(&mut mgs, "10.0.0.4@tcp", "a"), 0);
+    let done = mgs.order(evict("a")).unwrap();
+    assert_eq!((done.seq, done.warnings.len()), (None, 1));
+    mgs.release();
+    assert!(mgs.done.is_empty(), "nobody is answered twice");
+    assert_eq!(mgs.audit(seq).len(), 2);
 }
 
 #[test]

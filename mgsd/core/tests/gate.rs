@@ -1,5 +1,5 @@
 //! Parameters are judged before they are stored: the lists of examples that came with the catalogue, given as orders.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 mod assignments;
 mod harness;
@@ -14,6 +14,8 @@ use mgs_core::model::command::nodemap::{self, Action, Edit};
 use mgs_core::model::command::param::{self, Syntax};
 use mgs_core::model::commit::{CommitRecord, EventKind};
 use mgs_core::model::settings::Validation;
+use std::collections::BTreeSet;
+use std::time::Duration;
 use targets::{mdt, ost, register};
 
 /// The site that the head of the lists describes.
@@ -48,7 +50,7 @@ fn good_examples_are_stored() {
 #[test]
 fn bad_examples_are_refused_with_their_class_and_leave_no_trace() {
     let (mut mgs, mut wrong) = (site(), Vec::new());
-    let before = mgs.store.clone();
+    let before = mgs.state();
     let lines = lines(BAD);
     assert!(lines.len() > 100);
     for (syntax, text, class) in lines {
@@ -59,7 +61,7 @@ fn bad_examples_are_refused_with_their_class_and_leave_no_trace() {
         }
     }
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
-    assert_eq!(mgs.store, before);
+    assert_eq!(mgs.state(), before);
 }
 
 #[test]
@@ -111,10 +113,10 @@ fn register_with(node: targets::Node, param: &str) -> (i32, Vec<String>, Mgs) {
     for target in [mdt(0), mdt(1), ost(0), ost(1)].into_iter().filter(|t| t.info.svname != svname) {
         assert_eq!(register(&mut mgs, &target).status, 0);
     }
-    let (before, seen) = (mgs.store.clone(), mgs.events.len());
+    let (before, seen) = (mgs.state(), mgs.events.len());
     let reply = register(&mut mgs, &node.with(|n| n.info.params = format!("\"{param}\" ")));
     if reply.status != 0 {
-        assert_eq!(mgs.store, before, "{param} leaves a trace");
+        assert_eq!(mgs.state(), before, "{param} leaves a trace");
     }
     let why = mgs.events[seen..].iter().filter_map(|event| match event {
         Event::Refused { why, .. } => Some(why.clone()),
@@ -160,40 +162,105 @@ fn bad_examples_refuse_the_registration_with_their_class() {
 }
 
 #[test]
-fn hostile_assignments_are_refused_and_noted_whatever_the_policy() {
-    let mut brought_in = 0;
+fn hostile_assignments_are_refused_and_audited_whatever_the_policy() {
     for validation in [Validation::Enforce, Validation::Warn] {
-        let mut mgs = site();
+        let (mut mgs, mut brought_in) = (site(), 0);
         mgs.order(param::Command::Validation(validation).into()).unwrap();
-        let before = mgs.store.clone();
+        let (before, seq) = (mgs.state(), mgs.seq);
         let list = hostile();
         assert!(list.len() >= 200, "{}", list.len());
-        for (syntax, text, class) in list {
+        let texts: BTreeSet<String> = list.iter().map(|(_, text, _)| begins(text)).collect();
+        for (syntax, text, class) in &list {
             for force in [false, true] {
                 let seen = mgs.events.len();
-                let refused = mgs.order(assign(&text, Some(syntax), force)).unwrap_err();
+                let refused = mgs.order_by("uid:1000", assign(text, Some(*syntax), force)).unwrap_err();
                 assert_eq!(refused.errno(), Errno::EINVAL, "{text}");
-                let noted = |e: &Event| matches!(e, Event::OrderRefused { actor, .. } if actor == "uid:0");
+                let noted = |e: &Event| matches!(e, Event::OrderRefused { actor, .. } if actor == "uid:1000");
                 assert!(mgs.events[seen..].iter().any(noted), "{text} {class}");
             }
-            if let Some((node, param)) = brought(&text).filter(|_| syntax == Syntax::ConfParam)
+            if let Some((node, param)) = brought(text).filter(|_| *syntax == Syntax::ConfParam)
                 && !param.contains(['\n', '\r', '\t', '\0'])
                 && param.len() < 3000
             {
                 let mut other = Mgs::new();
                 other.order(param::Command::Validation(validation).into()).unwrap();
                 assert_eq!(register(&mut other, &mdt(9)).status, 0);
-                let before = other.store.clone();
+                let (before, seq) = (other.state(), other.seq);
+                let (svname, peer) = (node.info.svname.clone(), node.nids[0].clone());
                 let node = node.with(|n| n.info.params = format!("\"{param}\" "));
                 assert_ne!(register(&mut other, &node).status, 0, "{text}");
                 assert!(other.events.iter().any(|e| matches!(e, Event::Refused { .. })), "{text}");
-                assert_eq!(other.store, before, "{text}");
+                assert_eq!(other.state(), before, "{text}");
+                let said = other.restarted().audit(seq);
+                let written = |(actor, kind): &(String, EventKind)| {
+                    matches!(kind, EventKind::Refused { request, why, .. }
+                        if actor.contains(&peer) && why.contains(&svname) && !request.is_empty())
+                };
+                assert!(said.iter().any(written), "{text}: {said:?}");
                 brought_in += 1;
             }
         }
-        assert_eq!(mgs.store, before);
+        assert!(brought_in >= 30, "{brought_in}");
+        assert_eq!(mgs.state(), before);
+        // Each is in the chain once, whoever insists, and is there after a restart.
+        let mut written = BTreeSet::new();
+        for (actor, kind) in mgs.restarted().audit(seq) {
+            let EventKind::Refused { request, class, why } = kind else { panic!("{kind:?}") };
+            assert!(actor == "uid:1000" && why.contains(" ("), "{actor}: {why}");
+            let never = ["unsafe", "upcall", "bad-device", "refused", "syntax", "length"];
+            assert!(never.contains(&class.as_str()), "{request}: {class}");
+            assert!(written.insert(request.clone()), "{request} twice");
+        }
+        assert_eq!(written, texts);
     }
-    assert!(brought_in >= 60, "{brought_in}");
+}
+
+/// As the audit has it: escaped, the beginning.
+fn begins(text: &str) -> String {
+    let all = text.escape_default().to_string();
+    if all.len() <= 256 { all } else { format!("{}… ({} bytes)", &all[..256], text.len()) }
+}
+
+/// Whoever asks again and again fills no disk.
+#[test]
+fn a_flood_of_hostile_assignments_is_counted() {
+    let mut mgs = site();
+    let seq = mgs.seq;
+    let ask = |mgs: &mut Mgs, actor: &str, n: u32| {
+        let text = format!("testfs-MDT0000.mdt.identity_upcall=/tmp/{n}");
+        assert!(mgs.order_by(actor, assign(&text, None, false)).is_err());
+    };
+    (0..5000).for_each(|n| ask(&mut mgs, "uid:1000", n));
+    (0..30).for_each(|n| ask(&mut mgs, &format!("uid:{}", 2000 + n), 0));
+    assert_eq!(mgs.seq - seq, 500);
+    mgs.advance(Duration::from_secs(600));
+    let said = mgs.audit(seq);
+    assert_eq!(mgs.seq - seq, 501);
+    let counts: Vec<(String, u64)> = said
+        .iter()
+        .filter_map(|(actor, kind)| match kind {
+            EventKind::RefusedAgain { times } => Some((actor.clone(), *times)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(counts.iter().map(|(_, times)| times).sum::<u64>(), 4530, "{counts:?}");
+    assert!(counts.contains(&("uid:1000".to_owned(), 4500)) && counts.contains(&("others".to_owned(), 15)));
+    assert!(counts.len() == 17, "{counts:?}");
+    // Ten minutes later ten more fit; a node has a budget of its own.
+    (5000..5020).for_each(|n| ask(&mut mgs, "uid:1000", n));
+    assert_eq!(mgs.seq - seq, 511);
+    let node = ost(7).with(|n| n.info.params = "ost.threads_max=$(id) ".to_owned());
+    for _ in 0..3 {
+        assert_ne!(register(&mut mgs, &node).status, 0);
+    }
+    assert_eq!(mgs.seq - seq, 512, "the same words again are counted");
+    mgs.advance(Duration::from_secs(3600));
+    assert_eq!(mgs.seq - seq, 513);
+    assert_ne!(register(&mut mgs, &node).status, 0);
+    assert_eq!(mgs.seq - seq, 514, "after an hour they are news");
+    // All of it is small.
+    let bytes: usize = mgs.store.iter().filter(|(k, _)| k.starts_with("commit/")).map(|(_, v)| v.len()).sum();
+    assert!(bytes < 600_000, "{bytes}");
 }
 
 #[test]
@@ -232,6 +299,12 @@ fn programs_are_allowed_by_root_alone() {
     assert!(mgs.order(assign(upcall, None, false)).unwrap_err().to_string().contains("(upcall)"));
     let by = mgs.order_by("uid:1000", allow("/opt/site/identity", true));
     assert_eq!(by.unwrap_err().errno(), Errno::EPERM);
+    let said = mgs.audit(mgs.seq - 1);
+    assert!(
+        matches!(&said[..], [(actor, EventKind::Refused { request, class, .. })]
+            if actor == "uid:1000" && class == "privilege" && request == "param allow /opt/site/identity"),
+        "{said:?}"
+    );
     for bad in ["", "identity", "/", "/opt/../bin/sh", "/opt//x", "/opt/x;y", "/opt/x y"] {
         assert_eq!(mgs.order(allow(bad, true)).unwrap_err().errno(), Errno::EINVAL, "{bad}");
     }

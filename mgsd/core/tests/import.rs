@@ -6,41 +6,13 @@ mod harness;
 mod targets;
 
 use capture::states;
+use golden::found::found;
 use harness::Mgs;
 use mgs_core::Errno;
-use mgs_core::model::command::import::Command;
 use mgs_core::model::command::param;
 use mgs_core::model::nodemap::index::Index;
 use std::collections::{BTreeMap, BTreeSet};
 use wire::nodemap::Entry;
-
-/// Entries of an index file as ldiskfs keeps them: one leaf (mgs/11).
-fn leaf(file: &[u8]) -> Vec<Entry> {
-    let leaf = &file[4096..];
-    let count = usize::from(u16::from_le_bytes([leaf[2], leaf[3]]));
-    let entry = |e: &[u8]| Entry { key: e[..8].try_into().unwrap(), rec: e[8..].try_into().unwrap() };
-    leaf[4..].chunks(40).take(count).map(entry).collect()
-}
-
-/// What an import of a stage is given.
-fn found(files: &states::Files, stage: &str) -> Command {
-    let mut command = Command { from: stage.to_owned(), ..Command::default() };
-    for (path, file) in files.range(format!("{stage}/")..format!("{stage}0")) {
-        let path = &path[stage.len() + 1..];
-        match path.split_once('/') {
-            Some(("CONFIGS", "mountdata")) => {}
-            Some(("CONFIGS", "nodemap")) => command.nodemaps = Some(leaf(file)),
-            Some(("CONFIGS", name)) if !file.is_empty() => {
-                drop(command.logs.insert(name.to_owned(), file.clone()))
-            }
-            Some(("NIDTBL_VERSIONS", fs)) => {
-                command.tables.insert(fs.to_owned(), u64::from_le_bytes(file[..8].try_into().unwrap()));
-            }
-            _ => {}
-        }
-    }
-    command
-}
 
 fn stages() -> Vec<(String, states::Files, String)> {
     let mut out = Vec::new();
@@ -190,4 +162,65 @@ fn readers_go_on_with_the_next_index() {
     let next: Vec<u32> = log.records_from(last + 1).map(|r| r.index).collect();
     assert_eq!(next, (last + 1..=log.last_index()).collect::<Vec<_>>());
     assert!(next.len() >= 3, "{next:?}");
+}
+
+/// What a kernel takes and a node cannot use is taken over, and said; what is in order is not.
+#[test]
+fn parameters_that_are_wrong_are_taken_over_and_named() {
+    let source = |orders: &[(&str, &str)]| {
+        let mut mgs = Mgs::new();
+        for target in [targets::mdt(0), targets::mdt(1), targets::ost(0)] {
+            assert_eq!(targets::register(&mut mgs, &target).status, 0);
+        }
+        for (name, value) in orders {
+            let (name, value) = ((*name).to_owned(), (*value).to_owned());
+            // As a kernel does it: not judged.
+            let command = match name.split_once('.').filter(|(device, _)| device.starts_with("testfs")) {
+                Some((device, name)) => {
+                    let (device, name) = (device.to_owned(), name.to_owned());
+                    param::Command::Conf { device, name, value, delete: false }
+                }
+                None => param::Command::Set { path: name, value, delete: false },
+            };
+            mgs.order(command.into()).unwrap();
+        }
+        Command { from: "test".to_owned(), logs: logs(&mgs), tables: BTreeMap::new(), nodemaps: None }
+    };
+    let good = source(&[
+        ("testfs-OST0000.osc.max_dirty_mb", "64"),
+        ("testfs.mdt.root_squash", "99:99"),
+        ("testfs-MDT0001.mdc.active", "0"),
+        ("osc.*.max_dirty_mb", "32"),
+    ]);
+    let warned = |command: &Command| {
+        let mut mgs = Mgs::new();
+        let warnings = mgs.order(command.clone().into()).unwrap().warnings;
+        assert_eq!(&logs(&mgs), &command.logs);
+        (mgs, warnings.into_iter().filter(|w| w.starts_with("parameter ")).collect::<Vec<_>>())
+    };
+    let (mut mgs, warnings) = warned(&good);
+    assert!(warnings.is_empty(), "{warnings:?}");
+    // What follows from another setting is none of its own, and keeps nobody out when it is written again.
+    for target in [targets::mdt(0), targets::mdt(1), targets::ost(0)] {
+        assert_eq!(targets::register(&mut mgs, &target.writeconf()).status, 0);
+    }
+    let found = mgs_core::model::effective::effective(mgs.engine.view(), 0, "testfs", "mdt.root_squash").unwrap();
+    assert!(found.readers.len() == 3 && found.readers.iter().all(|r| r.in_force[0].value == "99:99"), "{found:?}");
+
+    let wrong = [
+        ("testfs-OST0000.osc.max_drity_mb", "64", "(unknown)"),
+        ("testfs-OST0000.osc.max_dirty_mb", "999999", "(range)"),
+        ("testfs.llite.max_cached_mb", "lots", "(value)"),
+        ("testfs-MDT0000.mdt.identity_upcall", "/tmp/evil", "(upcall)"),
+        ("osc.*.max_wet_mb", "1", "(unknown)"),
+        ("obdfilter.testfs-OST0000.brw_size", "5KB", "(unit)"),
+        ("obdfilter.testfs-OST0042.brw_size", "4", "testfs-OST0042 does not exist"),
+    ];
+    let orders: Vec<(&str, &str)> = wrong.iter().map(|(name, value, _)| (*name, *value)).collect();
+    let (_, warnings) = warned(&source(&orders));
+    for (name, _, class) in wrong {
+        let hit = warnings.iter().filter(|w| w.contains(name) && w.contains(class)).count();
+        assert_eq!(hit, 1, "{name} {class}: {warnings:#?}");
+    }
+    assert_eq!(warnings.len(), wrong.len(), "{warnings:#?}");
 }

@@ -30,8 +30,10 @@ use wire::ptlrpc::connect_flags as cf;
 /// What the daemon says of itself.
 #[derive(Clone, Debug)]
 pub struct Identity {
+    /// Name in the configuration.
+    pub name: Option<String>,
     /// NIDs served.
-    pub nids: Vec<String>,
+    pub nids: Vec<wire::Nid>,
     /// What the last check of the store found.
     pub checked: tokio::sync::watch::Receiver<Checked>,
     /// Kind of store.
@@ -223,9 +225,9 @@ impl Mgs for Handle {
             let wall = u64::try_from(now.wall).unwrap_or(0);
             Ok(Status {
                 mgs_uuid: meta.map(|m| m.uuid.clone()).unwrap_or_default(),
-                name: meta.map(|m| m.name.clone()).unwrap_or_default(),
+                name: identity.name.clone().or(meta.map(|m| m.name.clone())).unwrap_or_default(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
-                nids: identity.nids.clone(),
+                nids: identity.nids.iter().map(ToString::to_string).collect(),
                 seq: engine.view().seq,
                 epoch: meta.map_or(0, |m| m.epoch),
                 started: Time::from_unix(identity.started),
@@ -236,6 +238,7 @@ impl Mgs for Handle {
                 store: store(engine, &identity),
                 fs_count: engine.view().fs.len() as u64,
                 client_count: engine.exports().len() as u64,
+                ir_timeout: engine.ir_timeout().as_secs(),
                 counters: engine.counters().iter().map(|(k, v)| (k.to_owned(), v)).collect(),
                 fullest_log: engine.view().fullest_log().map(|(log, b)| FullestLog {
                     log: log.to_owned(),
@@ -296,7 +299,8 @@ impl Mgs for Handle {
             let barrier = e.barrier(&name, now);
             Ok(Barrier {
                 state: barrier.state.as_str().to_owned(),
-                left: barrier.left.as_secs(),
+                // A second that has begun counts.
+                left: barrier.left.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX),
                 mdts: barrier.mdts as u64,
                 absent: barrier.absent as u64,
                 fs: name,
@@ -369,20 +373,27 @@ impl Mgs for Handle {
 
     async fn params(&self, fs: Option<&str>) -> Result<List<ParamInForce>, Problem> {
         let only = fs.map(str::to_owned);
-        self.list(move |e, _| {
-            check_filter(e, only.as_deref())?;
-            Ok(super::params::listed(e, only.as_deref()))
-        })
-        .await
+        let List { seq, items } = self
+            .list(move |e, _| {
+                check_filter(e, only.as_deref())?;
+                Ok(super::params::listed(e, only.as_deref()))
+            })
+            .await?;
+        let (mut items, written): (Vec<_>, Vec<_>) = items.into_iter().unzip();
+        super::authors::of_list(self.open_store()?.as_ref(), &mut items, &written).await;
+        Ok(List { seq, items })
     }
 
     async fn param_effective(&self, target: &str, name: &str) -> Result<EffectiveParam, Problem> {
         let (target, name) = (target.to_owned(), name.to_owned());
-        self.answer(move |e, now| {
-            let found = effective(e.view(), now.wall, &target, &name).map_err(|error| problem(&error))?;
-            Ok(super::params::effective(found))
-        })
-        .await
+        let mut found = self
+            .answer(move |e, now| {
+                let found = effective(e.view(), now.wall, &target, &name).map_err(|error| problem(&error))?;
+                Ok(super::params::effective(found))
+            })
+            .await?;
+        super::authors::of_told(self.open_store()?.as_ref(), &mut found).await;
+        Ok(found)
     }
 
     async fn param_history(&self, name: &str) -> Result<List<ParamEvent>, Problem> {
@@ -521,7 +532,7 @@ fn change(done: Done, dry_run: bool) -> Change {
 fn problem(error: &Error) -> Problem {
     let of = |kind| Problem::new(kind, "change", error.to_string());
     match error {
-        Error::Refused { object, what, hint, errno } => {
+        Error::Refused { object, what, hint, errno } | Error::Forbidden { object, what, hint, errno, .. } => {
             let kind = match *errno {
                 Errno::ENOENT | Errno::ENODEV => ProblemKind::UnknownName,
                 _ => ProblemKind::Refused,

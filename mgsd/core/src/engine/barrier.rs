@@ -5,7 +5,7 @@
 //!           somebody does not, or too late ─► failed or expired, and everybody is told to lift it
 //!  thaw     status 4 ─► all answer 5: thawed          rescan   status 8 ─► who answers 0 is there
 //! ```
-//! Nothing is stored. MDTs lift a barrier by themselves when its time is over, also when this daemon is gone.
+//! Nothing is stored but who asked for it, in the audit. MDTs lift a barrier by themselves when its time is over, also when this daemon is gone.
 
 use super::{Engine, Event, Output, Put, Ticket, Timer};
 use crate::Errno;
@@ -55,7 +55,8 @@ struct Barrier {
 #[derive(Debug)]
 struct Round {
     number: u64,
-    ticket: Option<Ticket>,
+    /// Who asked for it, and waits for its end.
+    asked: Option<(Ticket, String)>,
     command: Command,
     expected: State,
     answered: BTreeSet<u32>,
@@ -152,7 +153,7 @@ impl Engine {
         };
         barrier.state = state;
         self.event(Event::Barrier { fs: command.fs.clone(), state: state.as_str(), by: order.actor.clone() });
-        self.ask_mdts(command, expected, timeout, Some(ticket), now);
+        self.ask_mdts(command, expected, timeout, Some((ticket, order.actor.clone())), now);
     }
 
     fn check_barrier(&self, command: &Command, now: Now) -> Result<(), Error> {
@@ -193,7 +194,7 @@ impl Engine {
         command: &Command,
         expected: State,
         timeout: u32,
-        ticket: Option<Ticket>,
+        asked: Option<(Ticket, String)>,
         now: Now,
     ) {
         let Some(barrier) = self.barriers.by_fs.get_mut(&command.fs) else { return };
@@ -208,7 +209,7 @@ impl Engine {
         let until = if timeout == 0 { now.mono + PATIENCE } else { barrier.since + barrier.timeout };
         barrier.round = Some(Round {
             number,
-            ticket,
+            asked,
             command,
             expected,
             answered: BTreeSet::new(),
@@ -324,7 +325,7 @@ impl Engine {
         let Some(round) = barrier.round.take() else { return };
         self.barriers.glimpses.retain(|_, g| g.round != round.number);
         // Undoing a freeze is nobody's order, and does not make it undone.
-        let Some(ticket) = round.ticket else { return };
+        let Some((ticket, actor)) = round.asked else { return };
         let missing: BTreeSet<u32> = mdts.difference(&round.answered).copied().collect();
         let counted = missing.difference(&barrier.absent).next().is_none();
         let left = (barrier.since + barrier.timeout).checked_sub(now.mono).filter(|left| !left.is_zero());
@@ -379,7 +380,7 @@ impl Engine {
             (Action::Freeze { .. }, None) if barrier.state == State::FreezingP1 => {
                 barrier.state = State::FreezingP2;
                 let seconds = left.map_or(0, |left| u32::try_from(left.as_secs()).unwrap_or(u32::MAX)).max(1);
-                return self.ask_mdts(&round.command, State::Frozen, seconds, round.ticket, now);
+                return self.ask_mdts(&round.command, State::Frozen, seconds, Some((ticket, actor)), now);
             }
             (Action::Freeze { .. }, None) => {
                 barrier.state = State::Frozen;
@@ -397,8 +398,17 @@ impl Engine {
             let lift = Command { fs: fs.to_owned(), action: Action::Thaw };
             self.ask_mdts(&lift, State::Thawed, 0, None, now);
         }
-        let result = result.map(|event| Box::new(Done { events: vec![event], ..Done::default() }));
-        self.out.push_back(Output::Done(ticket, result));
+        match result {
+            Ok(event) => {
+                self.note_done(ticket, &actor, Done { events: vec![event], ..Done::default() }, now);
+            }
+            Err(error) => {
+                let (fs, state) = (fs.to_owned(), state.to_owned());
+                let failed = EventKind::BarrierFailed { fs, state, why: error.to_string() };
+                self.note_failed(&actor, failed, now);
+                self.out.push_back(Output::Done(ticket, Err(error)));
+            }
+        }
     }
 }
 

@@ -33,10 +33,11 @@ impl Engine {
             .iter()
             .map(|(_, nid, uuid)| EventKind::ClientEvicted { nid: nid.to_string(), uuid: uuid.clone() });
         let done = Done { events: events.collect(), ..Done::default() };
-        if !order.dry_run {
-            found.iter().for_each(|(cookie, ..)| self.evict(*cookie, "by an administrator", now));
+        if order.dry_run {
+            return self.out.push_back(Output::Done(ticket, Ok(Box::new(done))));
         }
-        self.out.push_back(Output::Done(ticket, Ok(Box::new(done))));
+        found.iter().for_each(|(cookie, ..)| self.evict(*cookie, "by an administrator", now));
+        self.note_done(ticket, &order.actor, done, now);
     }
 
     fn named(&self, who: &str) -> Vec<(u64, Nid, String)> {

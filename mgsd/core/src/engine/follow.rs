@@ -1,7 +1,7 @@
 //! Commits of other daemons on the same store. They are applied in one step, like our own; a plan of ours that lost the
 //! race is made again on what they left.
 
-use super::writes::Flight;
+use super::flight::Flight;
 use super::{Engine, Event, Output};
 use crate::model::Resource;
 use crate::model::commit::{CommitRecord, EventKind};

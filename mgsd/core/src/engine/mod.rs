@@ -1,12 +1,15 @@
 //! The engine: owns the view, the exports and the locks; its inputs are totally ordered (architecture, section 5).
 
 mod ahead;
+mod audit;
 mod barrier;
 mod bulk;
 mod callbacks;
 mod eviction;
 mod fence;
+mod flight;
 mod follow;
+mod generations;
 mod grants;
 mod guard;
 mod held;
@@ -18,6 +21,7 @@ mod writes;
 
 pub use barrier::BarrierStatus;
 pub use fence::SILENCE;
+pub(crate) use generations::Generation;
 pub use held::{Applicant, PATIENCE as HELD_FOR, Standing};
 pub use io::{CommitResult, Config, Counters, Event, Input, LinkId, Output, Ticket};
 pub use recovery::IrStatus;
@@ -28,6 +32,7 @@ use crate::error::Error;
 use crate::export::{Address, Connect, Export, Exports};
 use crate::locks::Locks;
 use crate::model::View;
+use crate::model::generation::Tag;
 use crate::time::Now;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
@@ -62,9 +67,11 @@ pub struct Engine {
     pub(crate) recovery: recovery::Recovery,
     bulks: bulk::Bulks,
     barriers: barrier::Barriers,
+    refusals: audit::Refusals,
     /// Nodemaps as servers read them, rendered once for each version.
     pub(crate) nodemaps: Option<std::sync::Arc<crate::model::nodemap::index::Index>>,
     ahead: ahead::Seen,
+    away: generations::Away,
     timers: BTreeMap<(Duration, u64), Timer>,
     timer_count: u64,
     out: VecDeque<Output>,
@@ -93,13 +100,16 @@ enum Timer {
     Early(ReqId),
     /// Nobody has approved a registration.
     Held(ReqId),
+    /// Refusals that were counted are to be written down.
+    Refusals,
     /// Something stored has ended: an approval, a reservation. Only the newest timer counts.
     Expiry(u64),
 }
 
 impl Engine {
     /// Starts on what the store holds. A view without `meta` is a new MGS: the first output creates it.
-    pub fn new(config: Config, view: View, seed: [u8; 32], now: Now) -> Self {
+    pub fn new(config: Config, mut view: View, seed: [u8; 32], now: Now) -> Self {
+        view.catalogue = config.catalogue.clone();
         let mut engine = Self {
             config,
             entropy: Entropy::new(seed),
@@ -119,8 +129,10 @@ impl Engine {
             callbacks: callbacks::Callbacks::new(now),
             bulks: bulk::Bulks::default(),
             barriers: barrier::Barriers::default(),
+            refusals: audit::Refusals::default(),
             nodemaps: None,
             ahead: ahead::Seen::default(),
+            away: generations::Away::default(),
             timers: BTreeMap::new(),
             timer_count: 0,
             out: VecDeque::new(),
@@ -181,6 +193,7 @@ impl Engine {
                 Timer::Round(number) => self.round_late(number, now),
                 Timer::Early(id) => self.early_reply(id, now),
                 Timer::Held(id) => self.lapse(id, now),
+                Timer::Refusals => self.refusals_due(now),
                 Timer::Expiry(number) => self.expiry_due(number, now),
             }
         }
@@ -295,6 +308,7 @@ impl Engine {
     pub fn evict(&mut self, cookie: u64, why: &'static str, now: Now) {
         if let Some(export) = self.forget(cookie, now) {
             self.count("evictions");
+            self.pinned_left(&export);
             self.event(Event::Evicted { nid: export.address.peer, uuid: export.uuid, why });
         }
     }
@@ -313,8 +327,16 @@ impl Engine {
         self.event(Event::Disconnected { nid: export.address.peer, uuid: export.uuid });
     }
 
-    pub(crate) fn new_cookie(&mut self) -> u64 {
-        self.entropy.cookie()
+    /// A handle that no export has.
+    pub(crate) fn new_cookie(&mut self, tag: Tag) -> u64 {
+        loop {
+            let random = self.entropy.cookie();
+            let mgs = self.view.meta.as_ref().map_or("", |m| m.uuid.as_str());
+            let cookie = tag.seal(random, mgs);
+            if self.exports.get(cookie).is_none() {
+                return cookie;
+            }
+        }
     }
 
     /// A connect succeeded: watch the export, and say so.
@@ -325,6 +347,7 @@ impl Engine {
         let (nid, version) = (connect.address.peer, connect.data.version);
         self.server_back(nid, now);
         self.mounts_anew(nid, &connect.uuid, now);
+        self.away.back(nid);
         self.event(Event::Connected { nid, uuid: connect.uuid.clone(), version, again });
     }
 

@@ -2,27 +2,25 @@
 //! view to come and committed as one. Replies wait until it is durable.
 
 use super::ahead::Note;
+use super::audit::{self, Entry};
+use super::flight::{Flight, apply, apply_commit, checked, fits, written_logs};
 use super::{Answer, CommitResult, Engine, Event, Output, ReqId, Ticket};
 use crate::Errno;
 use crate::error::Error;
-use crate::lint;
 use crate::locks::Lock;
-use crate::model::command::{Command, Done, Order, eviction};
-use crate::model::commit::{CommitRecord, EventKind};
+use crate::model::command::{self, Command, Done, Order, eviction, fs};
+use crate::model::commit::{CommitRecord, Event as Noted, EventKind};
 use crate::model::keys::Key;
 use crate::model::logs::LogEntry;
 use crate::model::tx::{Changes, Finished, Tx};
-use crate::model::view::{FORMAT, Meta};
-use crate::model::{Resource, TargetId, View, admission, keys, recovery, registration};
+use crate::model::view::Meta;
+use crate::model::{Resource, TargetId, admission, keys, recovery, registration};
 use crate::rpc::target_reg;
 use crate::time::Now;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 /// Most requests planned for one commit.
 const BATCH: usize = 64;
-/// What every store takes in one commit (architecture, section 4), less the record and `seq`.
-const MAX_CHANGES: usize = 96;
-const MAX_BYTES: usize = 900 << 10;
 /// Most things that end with one commit, of each kind.
 const EXPIRE: usize = 30;
 /// Most requests waiting; more are told to come again.
@@ -30,7 +28,7 @@ const QUEUE: usize = 65_536;
 
 /// A change that waits for its turn.
 #[derive(Debug)]
-enum Write {
+pub(super) enum Write {
     /// First start: identity and the logs that every MGS has.
     Create { uuid: String },
     /// MGS_TARGET_REG, operation REG.
@@ -45,12 +43,22 @@ enum Write {
     Note(Note),
     /// What somebody asks for.
     Order(Ticket, Box<Order>),
+    /// What is only written down.
+    Entry(Entry),
 }
 
 impl Write {
     /// Nobody waits for its answer.
     const fn is_ours(&self) -> bool {
         !matches!(self, Self::Register(..) | Self::Ready(..) | Self::Order(..))
+    }
+
+    /// Who waits for an entry, once.
+    const fn told(&mut self) -> Option<(Ticket, Box<Done>)> {
+        match self {
+            Self::Entry(entry) => entry.told.take(),
+            _ => None,
+        }
     }
 }
 
@@ -67,29 +75,6 @@ pub(super) struct Writes {
     pub(super) sent: u64,
 }
 
-/// What happens when the commit is done.
-#[derive(Debug)]
-pub(super) struct Flight {
-    changes: Changes,
-    touched: BTreeSet<Resource>,
-    /// Entries of NID tables that are served from then on.
-    confirmed: Vec<(String, TargetId)>,
-    answers: Vec<Reply>,
-    /// What was planned: planned again when another daemon's commit came first.
-    taken: Vec<Write>,
-}
-
-impl Flight {
-    /// Commits of other daemons.
-    pub(super) const fn of_others(
-        changes: Changes,
-        touched: BTreeSet<Resource>,
-        confirmed: Vec<(String, TargetId)>,
-    ) -> Self {
-        Self { changes, touched, confirmed, answers: Vec::new(), taken: Vec::new() }
-    }
-}
-
 impl Writes {
     pub(super) const fn is_in_flight(&self) -> bool {
         self.flight.is_some()
@@ -98,11 +83,13 @@ impl Writes {
 
 /// To whom it may concern.
 #[derive(Debug)]
-enum Reply {
+pub(super) enum Reply {
     /// A node, with lines for the log.
     Peer(ReqId, Answer, Vec<Event>),
     /// Who gave the order.
     Order(Ticket, Result<Box<Done>, Error>),
+    /// Who gave an order that is done, whether or not it is written down.
+    Told(Ticket, Box<Done>),
 }
 
 /// An answer, and what is known to run.
@@ -149,6 +136,11 @@ impl Engine {
         self.writes.queue.push_back(Write::Register(id, request));
     }
 
+    /// Queues something for the audit. Whoever calls lets the planner run.
+    pub(super) fn queue_entry(&mut self, events: Vec<Noted>, told: Option<(Ticket, Box<Done>)>) {
+        self.writes.queue.push_back(Write::Entry(Entry { events, told }));
+    }
+
     /// Queues what is to be written down of a node.
     pub(super) fn queue_note(&mut self, note: Note, now: Now) {
         self.queue_write(Write::Note(note), now);
@@ -177,6 +169,17 @@ impl Engine {
             Command::Barrier(command) => return self.barrier_order(ticket, &order, command, now),
             Command::Client(eviction::Command::Evict { who }) => {
                 return self.evict_order(ticket, &order, who, now);
+            }
+            Command::Fs(fs::Command::Startup { seconds }) => {
+                return self.startup_order(ticket, &order, *seconds, now);
+            }
+            Command::Fs(fs::Command::ForgetNotified { fs }) => {
+                return self.forget_notified_order(ticket, &order, fs, now);
+            }
+            Command::Registration(command::registration::Command::Forget { target })
+                if self.forget_order(ticket, &order, target) =>
+            {
+                return;
             }
             _ => {}
         }
@@ -239,6 +242,7 @@ impl Engine {
                     all.changes.extend(finished.changes);
                     all.touched.extend(finished.touched);
                     all.events.extend(finished.events);
+                    all.noted |= finished.noted;
                     confirmed.extend(verdict.confirmed);
                     answers.extend(verdict.reply);
                     if let (true, Write::Register(id, request)) = (verdict.wait, &write) {
@@ -257,14 +261,14 @@ impl Engine {
             self.hold(id, request, now);
         }
         let flight = Flight { changes: all.changes, touched: all.touched, confirmed, answers, taken };
-        if flight.changes.is_empty() {
+        if flight.changes.is_empty() && !all.noted {
             self.landed(flight, now);
             return self.plan(now);
         }
         self.commit(flight, all.events, now);
     }
 
-    fn commit(&mut self, mut flight: Flight, events: Vec<crate::model::commit::Event>, now: Now) {
+    fn commit(&mut self, mut flight: Flight, events: Vec<Noted>, now: Now) {
         let base = self.view.seq;
         let txn = u128::from_le_bytes(self.entropy.bytes());
         let record = CommitRecord {
@@ -296,7 +300,12 @@ impl Engine {
                 Ok(request) => format!("nid:{}", request.from.peer),
                 Err(_) => "nid:?".to_owned(),
             },
-            Write::Create { .. } | Write::Confirm(..) | Write::Expire | Write::Note(..) => "mgsd".to_owned(),
+            // each event of an entry has its own
+            Write::Create { .. }
+            | Write::Confirm(..)
+            | Write::Expire
+            | Write::Note(..)
+            | Write::Entry(_) => "mgsd".to_owned(),
         }
     }
 
@@ -305,7 +314,7 @@ impl Engine {
             // Another daemon was quicker.
             Write::Create { .. } if self.next.meta.is_some() => Ok(Verdict::default()),
             Write::Create { uuid } => {
-                tx.set_meta(Meta { uuid: uuid.clone(), name: "MGS".to_owned(), format: FORMAT, epoch: 1 });
+                tx.set_meta(Meta::new(uuid, "MGS"));
                 tx.create_log("params");
                 tx.event(EventKind::MgsCreated { uuid: uuid.clone() });
                 Ok(Verdict::default())
@@ -362,8 +371,15 @@ impl Engine {
                 tx.expire(EXPIRE);
                 Ok(Verdict::default())
             }
+            Write::Entry(entry) => {
+                tx.note(&entry.events);
+                let done = |done: &Done| Box::new(Done { seq: Some(tx.seq()), ..done.clone() });
+                let reply = entry.told.as_ref().map(|(ticket, told)| Reply::Told(*ticket, done(told)));
+                Ok(Verdict { reply, ..Verdict::default() })
+            }
             Write::Order(ticket, order) => {
                 self.guard_order(&order.command)?;
+                self.guard_retirement(&order.command, now)?;
                 // what somebody has to do comes first
                 self.remounts(&order.command).into_iter().for_each(|warning| tx.warn(warning));
                 order.command.plan(tx)?;
@@ -376,6 +392,14 @@ impl Engine {
 
     /// A refused registration is a reply with its body, the flag ERROR set: the peer ends the mount with our errno.
     fn refusal(&mut self, write: &Write, error: &Error, now: Now) -> Option<Reply> {
+        let asked = match write {
+            Write::Order(_, order) => !order.dry_run,
+            _ => true,
+        };
+        if asked {
+            let actor = self.actor(write);
+            self.note_forbidden(&actor, error, now);
+        }
         match write {
             Write::Register(id, request) | Write::Ready(id, request) => {
                 self.blame(*id, error);
@@ -390,7 +414,11 @@ impl Engine {
                 self.event(Event::OrderRefused { actor, errno, why });
                 Some(Reply::Order(*ticket, Err(error.clone())))
             }
-            Write::Create { .. } | Write::Confirm(..) | Write::Expire | Write::Note(..) => {
+            Write::Create { .. }
+            | Write::Confirm(..)
+            | Write::Expire
+            | Write::Note(..)
+            | Write::Entry(_) => {
                 self.event(Event::Bug { what: error.to_string() });
                 None
             }
@@ -410,6 +438,7 @@ impl Engine {
                 self.answer(id, answer, now);
             }
             Reply::Order(ticket, result) => self.out.push_back(Output::Done(ticket, result)),
+            Reply::Told(ticket, done) => self.out.push_back(Output::Done(ticket, Ok(done))),
         }
     }
 
@@ -451,9 +480,13 @@ impl Engine {
             let answers = std::mem::take(&mut flight.answers);
             // Who was told comes again by itself.
             flight.taken.retain(Write::is_ours);
+            flight.taken.iter_mut().for_each(|write| drop(write.told()));
             self.fail(answers, error, now);
         }
-        for write in std::mem::take(&mut self.writes.queue) {
+        for mut write in std::mem::take(&mut self.writes.queue) {
+            if let Some((ticket, done)) = write.told() {
+                self.fail(vec![Reply::Told(ticket, done)], error, now);
+            }
             match write.is_ours() {
                 true => self.writes.queue.push_back(write),
                 false => self.refuse(&write, error, now),
@@ -470,6 +503,7 @@ impl Engine {
                     Reply::Peer(id, Answer { status, ..with_error_flag(answer) }, Vec::new())
                 }
                 Reply::Order(ticket, _) => Reply::Order(ticket, Err(error.clone())),
+                Reply::Told(ticket, done) => Reply::Told(ticket, Box::new(audit::unwritten(*done, error))),
             };
             self.reply(reply, now);
         }
@@ -541,45 +575,9 @@ fn mismatched(nid: wire::Nid, request: &registration::Request, found: admission:
     Event::NidMismatch { nid, target, claimed, seen, gateway }
 }
 
-fn written_logs(changes: &Changes) -> impl Iterator<Item = &str> {
-    changes.keys().filter_map(|key| match Key::parse(key) {
-        Some(Key::Segment(log, _)) => Some(log),
-        _ => None,
-    })
-}
-
 fn with_error_flag(mut answer: Answer) -> Answer {
     if let Some(body) = answer.buffers.first_mut() {
         *body = target_reg::with_error_flag(body);
     }
     answer
-}
-
-/// Whether a store takes both sets of changes in one commit. What is too large alone is the store's to refuse.
-fn fits(batch: &Changes, more: &Changes) -> bool {
-    if batch.is_empty() {
-        return true;
-    }
-    // A log that both write to is one change, the longer segment: it is not counted twice.
-    let kept = || batch.iter().filter(|(k, _)| !more.contains_key(*k)).chain(more);
-    let bytes: usize = kept().map(|(k, v)| k.len() + v.as_ref().map_or(0, Vec::len)).sum();
-    kept().count() <= MAX_CHANGES && bytes <= MAX_BYTES
-}
-
-fn checked(view: &View, finished: Finished) -> Result<Finished, Error> {
-    if finished.as_found {
-        return Ok(finished);
-    }
-    lint::changes(view, &finished.changes).map_err(|violation| Error::Bug { what: violation.to_string() })?;
-    Ok(finished)
-}
-
-fn apply(view: &mut View, changes: &Changes) -> Result<(), Error> {
-    changes.iter().try_for_each(|(key, value)| view.apply(key, value.as_deref()))
-}
-
-/// The view to come already has everything of the commit but its record.
-fn apply_commit(view: &mut View, changes: &Changes) -> Result<(), Error> {
-    let record = changes.range("commit/".to_owned().."commit0".to_owned());
-    record.into_iter().try_for_each(|(key, value)| view.apply(key, value.as_deref()))
 }

@@ -109,6 +109,13 @@ pub enum EventKind {
         /// The log.
         log: String,
     },
+    /// A node of which nothing was known began to read a log that was renewed.
+    NodeReads {
+        /// The node.
+        nid: String,
+        /// The log.
+        log: String,
+    },
     /// Such a node has unmounted everything.
     NodeRemounted {
         /// The node.
@@ -343,6 +350,24 @@ pub enum EventKind {
         /// How many.
         records: u32,
     },
+    /// A newer generation of a log was begun beside it.
+    LogRenewed {
+        /// Log.
+        log: String,
+        /// Last index of the older one.
+        before: u32,
+        /// Last index of the newer one.
+        after: u32,
+    },
+    /// The older generation of a log was given up.
+    LogRetired {
+        /// Log.
+        log: String,
+        /// Its last index.
+        before: u32,
+        /// Last index of the newer one, which is the log from now on.
+        after: u32,
+    },
     /// A log is gone.
     LogRemoved {
         /// Log.
@@ -397,26 +422,41 @@ pub enum EventKind {
         /// The same before.
         before: Connections,
     },
-    /// A node was forgotten. Not stored: no commit has it.
+    /// A node was forgotten. Nothing stored changes by it; it is written down.
     ClientEvicted {
         /// Its NID.
         nid: String,
         /// UUID of its MGC.
         uuid: String,
     },
-    /// A write barrier is in force. Not stored: no commit has it.
+    /// File systems stay in `startup` for so long after the start of this daemon. Nothing stored changes by it: the next
+    /// start reads the configuration again.
+    StartupSet {
+        /// Seconds from now on.
+        seconds: u64,
+        /// Seconds before.
+        before: u64,
+    },
+    /// Notifications of a file system are counted from zero again. Nothing stored changes by it.
+    NotifiedForgotten {
+        /// File system.
+        fs: String,
+        /// How many it were.
+        before: u64,
+    },
+    /// A write barrier is in force. Nothing stored changes by it, or by what follows; it is written down.
     BarrierFrozen {
         /// File system.
         fs: String,
         /// It ends by itself after so long, seconds.
         timeout: u32,
     },
-    /// A write barrier was lifted. Not stored.
+    /// A write barrier was lifted.
     BarrierThawed {
         /// File system.
         fs: String,
     },
-    /// MDTs were counted for write barriers. Not stored.
+    /// MDTs were counted for write barriers.
     BarrierRescanned {
         /// File system.
         fs: String,
@@ -424,6 +464,29 @@ pub enum EventKind {
         total: u32,
         /// Of these, MDTs that did not answer.
         absent: u32,
+    },
+    /// Somebody wanted a write barrier, or its end, and MDTs did not do their part.
+    BarrierFailed {
+        /// File system.
+        fs: String,
+        /// How far it got: `failed`, `expired`.
+        state: String,
+        /// Why.
+        why: String,
+    },
+    /// Somebody asked for what no policy lets pass, or for what is root's alone. It was refused.
+    Refused {
+        /// What, its beginning where it is long: `testfs-MDT0000.mdt.identity_upcall=/bin/sh`.
+        request: String,
+        /// Class of what is wrong: `upcall`, `privilege`.
+        class: String,
+        /// What was answered.
+        why: String,
+    },
+    /// More of the kind, that were counted and not written down one by one.
+    RefusedAgain {
+        /// How many.
+        times: u64,
     },
     /// A target started: the NID table changed.
     TargetReady {

@@ -36,6 +36,8 @@ pub struct Finished {
     pub touched: BTreeSet<Resource>,
     /// For the commit record.
     pub events: Vec<Event>,
+    /// It is to be a commit although it changes nothing stored.
+    pub noted: bool,
     /// Its logs are somebody else's, taken as they are: what a reader would stumble over was said.
     pub as_found: bool,
 }
@@ -119,6 +121,11 @@ impl<'a> Tx<'a> {
         self.replaced.fill(&mut kind);
         self.out.events.push(Event { actor: self.actor.clone(), kind });
     }
+    /// Has something written down that changes nothing stored.
+    pub fn note(&mut self, events: &[Event]) {
+        self.out.noted = true;
+        self.out.events.extend_from_slice(events);
+    }
     /// Notes that readers of a resource are to be told.
     pub fn touch(&mut self, resource: Resource) {
         self.out.touched.insert(resource);
@@ -138,6 +145,10 @@ impl<'a> Tx<'a> {
         self.warnings.push(warning);
     }
 
+    /// The identity of the MGS.
+    pub(super) fn meta(&self) -> Option<&Meta> {
+        self.meta.as_ref().or(self.view.meta.as_ref())
+    }
     /// Sets the identity of the MGS.
     pub fn set_meta(&mut self, meta: Meta) {
         self.meta = Some(meta);
@@ -241,7 +252,7 @@ impl<'a> Tx<'a> {
         if self.log(name).is_none() {
             let epoch = self.view.meta.as_ref().map_or(1, |m| m.epoch);
             let oid = super::restore::oid(epoch, self.seq, self.ordinal & 0xffff);
-            let head = LogHead { oid, created: 0 };
+            let head = LogHead { oid, ..LogHead::default() };
             self.ordinal += 1;
             self.logs.insert(name.to_owned(), Some(LogEntry::new(head)));
         }
@@ -276,7 +287,7 @@ impl<'a> Tx<'a> {
                 format!("log '{name}'"),
                 Errno::ENOSPC,
                 e.to_string(),
-                "a log holds 64767 records in its life; a writeconf of the file system starts new logs",
+                "a log holds 64767 records in its life; 'mgsctl log renew' and 'log retire' begin at 1 again",
             )
         })
     }
@@ -500,6 +511,7 @@ impl<'a> Tx<'a> {
 
     /// Ends the transaction as changes of the store.
     pub fn finish(mut self) -> Result<Finished, Error> {
+        self.mirror()?;
         let mut out = std::mem::take(&mut self.out);
         if let Some(meta) = &self.meta {
             put(&mut out.changes, keys::META.to_owned(), meta)?;
@@ -557,9 +569,14 @@ impl<'a> Tx<'a> {
             put(changes, keys::log(name), &new.head)?;
         }
         let old_end = old.map_or(FIRST, LogEntry::end);
-        for (_, offset) in self.edited.iter().filter(|(log, offset)| log == name && *offset < old_end) {
-            if let Some(seq) = old.and_then(|o| o.segment_at(*offset)) {
-                changes.insert(keys::segment(name, seq), Some(new.segment_before(seq, old_end).encode()));
+        // Each segment once, whatever was edited in it.
+        let mut written = 0;
+        let edits = self.edited.range((name.to_owned(), 0)..(name.to_owned(), old_end));
+        for (_, offset) in edits {
+            if let Some(seq) = old.and_then(|o| o.segment_at(*offset)).filter(|_| *offset >= written) {
+                let segment = new.segment_before(seq, old_end);
+                written = segment.end();
+                changes.insert(keys::segment(name, seq), Some(segment.encode()));
             }
         }
         if new.end() > old_end {

@@ -8,6 +8,8 @@
     clippy::indexing_slicing
 )]
 
+pub mod found;
+
 use crate::harness::Mgs;
 use capture::states;
 use wire::Nid;

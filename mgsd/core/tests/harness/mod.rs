@@ -15,6 +15,7 @@ use mgs_core::Now;
 use mgs_core::engine::{CommitResult, Config, Engine, Event, Input, LinkId, Output, Ticket};
 use mgs_core::model::View;
 use mgs_core::model::command::{Command, Done, Order as Request};
+use mgs_core::model::commit::{CommitRecord, EventKind};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use wire::lnet::portal;
@@ -124,6 +125,19 @@ impl Mgs {
     /// Power cut: what the store has is what there is.
     pub fn restarted(&self) -> Self {
         Self::on(self.store.clone(), self.seq)
+    }
+
+    /// What is stored, but for the records of commits.
+    pub fn state(&self) -> BTreeMap<String, Vec<u8>> {
+        let kept = self.store.iter().filter(|(key, _)| !key.starts_with("commit/"));
+        kept.map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+
+    /// Actors and events of all commits above a number.
+    pub fn audit(&self, after: u64) -> Vec<(String, EventKind)> {
+        let records = self.store.range(format!("commit/{:016x}", after + 1).."commit0".to_owned());
+        let events = records.flat_map(|(_, value)| serde_json::from_slice::<CommitRecord>(value).unwrap().events);
+        events.map(|event| (event.actor, event.kind)).collect()
     }
 
     pub fn input(&mut self, input: Input) {

@@ -10,7 +10,7 @@ use crate::model::names::TargetId;
 use crate::model::settings::Validation;
 use crate::model::tx::Tx;
 use tunables::{
-    Assignment, Catalogue, Class, Judge, Policy, Stored, Topology, Verdict, canonical, translate,
+    Assignment, Class, Judge, Policy, Stored, Topology, Verdict, canonical, translate,
 };
 
 /// How strict to be with one assignment.
@@ -52,17 +52,28 @@ fn policy(tx: &Tx<'_>, how: How) -> Policy {
 /// Judges an assignment.
 ///
 /// # Errors
-/// It is refused: the error names the class, what is allowed and what was probably meant.
+/// It is refused: the error names the class, what is allowed and what was probably meant. [`Error::Forbidden`]: by every
+/// policy.
 pub fn judge(tx: &Tx<'_>, text: &str, syntax: Syntax, how: How) -> Result<Passed, Error> {
     let (policy, stored) = (policy(tx, how), InStore(tx));
-    let judge = Judge::new(Catalogue::shipped()).topology(&tx.view.topology).policy(&policy).stored(&stored);
-    let verdict = judge.judge(&Assignment::new(syntax_of(syntax), text));
+    let judge = Judge::new(&tx.view.catalogue).topology(&tx.view.topology).stored(&stored);
+    let assignment = Assignment::new(syntax_of(syntax), text);
+    let verdict = judge.policy(&policy).judge(&assignment);
     if !verdict.is_refused() {
         return Ok(passed(text, verdict));
     }
     let what = format!("{} ({})", verdict.message, verdict.class.label());
     let hint = hint(&verdict, "'mgsctl param explain NAME' tells more");
-    Err(Error::refused(verdict.object, Errno::EINVAL, what, hint))
+    let class = forbidden(judge, &policy, &assignment);
+    let refused = Error::refused(verdict.object, Errno::EINVAL, what, hint);
+    Err(class.map_or(refused.clone(), |class| refused.forbidden(class, text)))
+}
+
+/// The class of what not even those may assign who insist, where mistakes are only warned of.
+fn forbidden(judge: Judge<'_>, policy: &Policy, assignment: &Assignment) -> Option<&'static str> {
+    let lenient = Policy { validation: tunables::Validation::Warn, force: true, ..policy.clone() };
+    let verdict = judge.policy(&lenient).judge(assignment);
+    verdict.is_refused().then(|| verdict.class.label())
 }
 
 fn hint(verdict: &Verdict, next: &str) -> String {
@@ -113,8 +124,8 @@ pub fn brought(
     for (is_node, word) in settings.iter().map(|word| (false, word.clone())).chain(nodes) {
         let assignment = Assignment::of_registration(fs, id.judged(), &word);
         let stored = InStore(tx);
-        let judge = Judge::new(Catalogue::shipped()).topology(topology).policy(&policy).stored(&stored);
-        let verdict = judge.judge(&assignment);
+        let judge = Judge::new(&tx.view.catalogue).topology(topology).stored(&stored);
+        let verdict = judge.policy(&policy).judge(&assignment);
         // Lists of nodes are read as far as they can be, as by a kernel MGS; what is in them is looked at all the same.
         if verdict.is_refused() && (!is_node || verdict.class == Class::Unsafe) {
             let what = format!(
@@ -124,12 +135,10 @@ pub fn brought(
                 verdict.class.label()
             );
             let next = "correct it with tunefs.lustre --erase-params --param NAME=VALUE and mount again";
-            return Err(Error::refused(
-                format!("target '{}'", id.svname(fs)),
-                Errno::EINVAL,
-                what,
-                hint(&verdict, next),
-            ));
+            let object = format!("target '{}'", id.svname(fs));
+            let refused = Error::refused(object, Errno::EINVAL, what, hint(&verdict, next));
+            let class = forbidden(judge, &policy, &assignment);
+            return Err(class.map_or(refused.clone(), |class| refused.forbidden(class, &assignment.text)));
         }
         if !verdict.is_refused() {
             tolerated.extend(passed(&assignment.text, verdict).tolerated);
@@ -139,21 +148,55 @@ pub fn brought(
     Ok(())
 }
 
-/// The default of what a name sets: of all tunables that it hits, where it is one and the same, and may be assigned.
-pub fn default_of(tx: &Tx<'_>, syntax: Syntax, name: &str) -> Option<String> {
+/// What would be refused of something that is in force elsewhere already: it is taken over, and said. Whether its target
+/// is registered is looked at by whoever takes it over.
+pub fn doubts(tx: &Tx<'_>, syntax: Syntax, name: &str, value: &str) -> Option<String> {
+    let (policy, stored) = (policy(tx, How { force: false, wait: true }), InStore(tx));
+    let judge = Judge::new(&tx.view.catalogue).policy(&policy).stored(&stored);
+    let verdict = judge.judge(&Assignment::new(syntax_of(syntax), format!("{name}={value}")));
+    let wrong = verdict.is_refused() || (Class::Ok..Class::TooNew).contains(&verdict.class);
+    if verdict.class == Class::Ok || !wrong {
+        return None;
+    }
+    let hint = hint(&verdict, "it is served as it is");
+    Some(format!("parameter '{name}={value}': {} ({}); {hint}", verdict.message, verdict.class.label()))
+}
+
+/// The default of what a name sets, as nodes take it: of all tunables that it hits, where it is one and the same, and may
+/// be assigned.
+///
+/// # Errors
+/// Why there is none, for people.
+pub fn default_of(tx: &Tx<'_>, syntax: Syntax, name: &str) -> Result<String, String> {
     let policy = policy(tx, How::default());
-    let catalogue = Catalogue::shipped();
+    let catalogue = &*tx.view.catalogue;
     let judge = Judge::new(catalogue).topology(&tx.view.topology).policy(&policy);
     // Any value tells which tunables the name hits.
     let probe = judge.judge(&Assignment::new(syntax_of(syntax), format!("{name}=0")));
-    let mut defaults = probe.tunables.iter().map(|id| catalogue.by_id(id).and_then(|t| t.default.clone()));
-    let first = defaults.next()??;
-    if !defaults.all(|other| other.as_deref() == Some(first.as_str())) {
-        return None;
+    let mut found: Option<(&str, String)> = None;
+    for tunable in probe.tunables.iter().filter_map(|id| catalogue.by_id(id)) {
+        let id = tunable.id.as_str();
+        let Some(default) = tunables::default_of(catalogue, tunable) else {
+            return Err(match &tunable.default {
+                Some(text) => format!("only nodes know what its default '{text}' is ({id})"),
+                None => format!("its default is not known here ({id})"),
+            });
+        };
+        match &found {
+            Some((other, known)) if *known != default => {
+                return Err(format!("its default is {known} in {other} and {default} in {id}"));
+            }
+            _ => found = Some((id, default)),
+        }
     }
-    let verdict = judge.judge(&Assignment::new(syntax_of(syntax), format!("{name}={first}")));
-    let fits = verdict.severity == tunables::Severity::Accept || verdict.class >= Class::TooNew;
-    fits.then_some(first)
+    let Some((_, default)) = found else {
+        return Err("the catalogue of tunables does not know it".to_owned());
+    };
+    let verdict = judge.judge(&Assignment::new(syntax_of(syntax), format!("{name}={default}")));
+    if verdict.severity == tunables::Severity::Accept || verdict.class >= Class::TooNew {
+        return Ok(default);
+    }
+    Err(format!("its default {default} may not be assigned ({})", verdict.class.label()))
 }
 
 /// Assignments in the other spelling that set the same, as `name=value`.

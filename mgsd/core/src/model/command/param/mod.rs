@@ -2,16 +2,18 @@
 //! node reads (mgs/07). What is assigned is kept as a setting, too (`model::settings`).
 
 mod conf;
+mod connections;
 mod in_force;
 mod listed;
 mod path;
 
 pub use conf::device;
 pub(in crate::model) use conf::{part_of, set as set_conf};
+pub use connections::{Connection, FAILOVER, connections};
 pub use in_force::{InForce, ParamRecord, in_force, records};
 pub use listed::{Listed, listed};
 pub use path::PARAMS;
-pub(in crate::model) use path::write_path;
+pub(in crate::model) use path::{named_target, write_path};
 
 use super::gate::{self, How};
 use crate::Errno;
@@ -169,11 +171,11 @@ fn allow(tx: &mut Tx<'_>, program: &str, allowed: bool) -> Result<(), Error> {
         Err(Error::refused(format!("program '{}'", program.escape_default()), errno, what, hint))
     };
     if tx.actor() != ROOT {
-        return refuse(
-            Errno::EPERM,
-            "is allowed by root alone: nodes run it as root",
-            "ask root of this host",
-        );
+        let what = "is allowed by root alone: nodes run it as root";
+        return refuse(Errno::EPERM, what, "ask root of this host").map_err(|error: Error| {
+            let verb = if allowed { "allow" } else { "forbid" };
+            error.forbidden("privilege", format!("param {verb} {program}"))
+        });
     }
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"/_-.+".contains(&b);
     let parts = program.split('/').skip(1);
@@ -339,8 +341,7 @@ fn registered(tx: &Tx<'_>, fs: &str, scope: Scope) -> bool {
 
 /// The target in `obdfilter.TARGET.failover.node`. No node has such a path: it means the connections in the logs, which
 /// `conf_param` writes.
-fn connection_of(path: &str) -> Option<(&str, &str)> {
-    const NAME: &str = "failover.node";
-    let (_, target) = path.strip_suffix(NAME)?.strip_suffix('.')?.rsplit_once('.')?;
-    TargetId::parse(target.rsplit_once('-')?.1).map(|_| (target, NAME))
+pub(in crate::model) fn connection_of(path: &str) -> Option<(&str, &str)> {
+    let (_, target) = path.strip_suffix(FAILOVER)?.strip_suffix('.')?.rsplit_once('.')?;
+    TargetId::parse(target.rsplit_once('-')?.1).map(|_| (target, FAILOVER))
 }
