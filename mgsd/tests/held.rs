@@ -1,43 +1,27 @@
 //! A mount that waits for approval, over the wire: approved, refused, and with mgsd killed while it waits.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod daemon;
+
+use daemon::{command, free_port, serve};
 use lustre_peer::host::{HostConfig, PeerError, PeerHost};
 use mgs_api::{Approval, Client, PolicySwitch, RegistrationPolicy, RegistrationState};
 use mgs_core::model::view::View;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Stdio;
 use std::sync::Arc;
 use store_backends::Store;
 use store_backends::sqlite::SqliteStore;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 
 const FS: &str = "testfs";
 const TARGET: &str = "testfs-OST0004";
 /// EACCES.
 const REFUSED: i32 = -13;
 
-/// Below the ports that the system gives to connections: nobody takes it while the daemon is down.
-fn free_port() -> u16 {
-    let start = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
-    (start..start + 100).find(|p| TcpListener::bind(("127.0.0.1", *p)).is_ok()).unwrap()
-}
-
 async fn start(data: &Path, port: u16) -> (Child, Client) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_mgsd"))
-        .kill_on_drop(true)
-        .env("RUST_LOG", "error")
-        .arg("--data")
-        .arg(data)
-        .args(["--nid", "127.0.0.1@tcp", "--port", &port.to_string()])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let first = lines.next_line().await.unwrap().expect("mgsd ended at its start");
-    assert!(first.contains("serves MGS"), "{first}");
-    tokio::spawn(async move { while lines.next_line().await.is_ok_and(|l| l.is_some()) {} });
+    let mut command = command(data);
+    let (child, _) = serve(command.args(["--nid", "127.0.0.1@tcp", "--port", &port.to_string()])).await;
     (child, Client::connect(&format!("unix:{}", data.join("api.sock").display())).await.unwrap())
 }
 

@@ -4,20 +4,21 @@
 //! `KILLS` sets how often (20; `make soak` says 1,000), `SEED` repeats a run.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod daemon;
+
+use daemon::{command, free_port, serve};
 use lustre_peer::host::{HostConfig, PeerError, PeerHost};
 use lustre_peer::node::{Event, TargetKind, TargetOptions};
 use mgs_core::lint;
 use mgs_core::model::view::View;
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use store_backends::Place;
 use store_backends::conformance::cluster::{Cluster, Settings};
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -51,32 +52,11 @@ fn env(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().map_or(default, |v| v.parse().expect(name))
 }
 
-/// Below the ports that the system gives to connections: nobody takes it while the daemon is down.
-fn free_port(random: &mut Random) -> u16 {
-    let port = |random: &mut Random| u16::try_from(20_000 + random.below(10_000)).unwrap();
-    (0..100).map(|_| port(random)).find(|p| TcpListener::bind(("127.0.0.1", *p)).is_ok()).unwrap()
-}
-
-fn mgsd() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mgsd"));
-    command.kill_on_drop(true).env("RUST_LOG", "error");
-    command
-}
-
 /// Starts the daemon and waits until it serves.
 async fn start(data: &Path, store: &str, port: u16) -> Child {
-    let mut child = mgsd()
-        .arg("--data")
-        .arg(data)
-        .args(["--store", store, "--nid", "127.0.0.1@tcp", "--port", &port.to_string()])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let first = lines.next_line().await.unwrap().expect("mgsd ended at its start");
-    assert!(first.contains("serves MGS"), "{first}");
-    tokio::spawn(async move { while lines.next_line().await.is_ok_and(|l| l.is_some()) {} });
-    child
+    let mut command = command(data);
+    let at = ["--store", store, "--nid", "127.0.0.1@tcp", "--port", &port.to_string()];
+    serve(command.args(at)).await.0
 }
 
 /// A server node that mounts one new OST after the other, each until it works.
@@ -153,7 +133,7 @@ async fn storm(kills: u64, seed: u64, etcd: Option<&Cluster>) -> u64 {
         Some(cluster) => cluster.url(&format!("storm-{seed}")),
         None => format!("sqlite:{}", dir.path().display()),
     };
-    let port = free_port(&mut random);
+    let port = free_port();
     let mgs = SocketAddr::from(([127, 0, 0, 1], port));
     let mut daemon = start(dir.path(), &store, port).await;
 
@@ -232,7 +212,7 @@ async fn check(store: &str, acknowledged: &BTreeSet<u32>) {
 
 /// What `mgsd check` says of a store that nobody has open.
 async fn verdict(data: &Path) {
-    let verdict = mgsd().arg("check").arg("--data").arg(data).output().await.unwrap();
+    let verdict = command(data).arg("check").output().await.unwrap();
     let text = String::from_utf8_lossy(&verdict.stdout);
     assert!(verdict.status.success(), "{text}{}", String::from_utf8_lossy(&verdict.stderr));
 }

@@ -2,6 +2,9 @@
 //! that was stopped.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod daemon;
+
+use daemon::{command, serve};
 use lnet_proxy::Link;
 use lnet_proxy::link::{self, FrameLink};
 use lustre_peer::host::{HostConfig, PeerHost};
@@ -9,10 +12,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use wire::Nid;
 use wire::relay::{Frame, VERSION, credit, feature};
 
@@ -35,20 +36,8 @@ impl Daemon {
     }
 
     async fn spawn(dir: &Path) -> Child {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_mgsd"))
-            .kill_on_drop(true)
-            .env("RUST_LOG", "error")
-            .arg("--data")
-            .arg(dir.join("data"))
-            .args(["--nid", MGS, "--relay", &format!("unix:{}", dir.join("relay").display())])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let first = lines.next_line().await.unwrap().expect("mgsd ended at its start");
-        assert!(first.contains("serves MGS"), "{first}");
-        tokio::spawn(async move { while lines.next_line().await.is_ok_and(|l| l.is_some()) {} });
-        child
+        let relay = format!("unix:{}", dir.join("relay").display());
+        serve(command(&dir.join("data")).args(["--nid", MGS, "--relay", &relay])).await.0
     }
 
     fn relay(&self) -> PathBuf {

@@ -4,6 +4,9 @@
 //! `RESTARTS` sets how often (5; `make soak` says 100), `PEERS` how many nodes (50; 500).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod daemon;
+
+use daemon::{command, serve};
 use lnet_proxy::{Handle, Link};
 use lustre_peer::host::{HostConfig, PeerHost};
 use lustre_peer::node::Event;
@@ -11,10 +14,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -32,20 +33,8 @@ fn env(name: &str, default: u32) -> u32 {
 
 /// Starts the daemon and waits until it serves.
 async fn start(data: &Path, relay: &Path) -> Child {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_mgsd"))
-        .kill_on_drop(true)
-        .env("RUST_LOG", "error")
-        .arg("--data")
-        .arg(data)
-        .args(["--nid", MGS, "--relay", &format!("unix:{}", relay.display())])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let first = lines.next_line().await.unwrap().expect("mgsd ended at its start");
-    assert!(first.contains("serves MGS"), "{first}");
-    tokio::spawn(async move { while lines.next_line().await.is_ok_and(|l| l.is_some()) {} });
-    child
+    let relay = format!("unix:{}", relay.display());
+    serve(command(data).args(["--nid", MGS, "--relay", &relay])).await.0
 }
 
 fn node(number: u32, mgs: SocketAddr, speed: u32) -> HostConfig {

@@ -2,13 +2,14 @@
 //! either may be killed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod daemon;
+
+use daemon::{command, free_port, serve};
 use lustre_peer::host::{HostConfig, PeerHost};
 use lustre_peer::node::Event;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::process::Stdio;
 use store_backends::conformance::cluster::{Cluster, Settings};
-use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use wire::Nid;
 
@@ -23,19 +24,9 @@ struct Daemon {
 impl Daemon {
     /// Starts one and waits until it serves. `uuid` is what it says of itself.
     async fn start(dir: &Path, store: &str, port: u16) -> (Self, String) {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_mgsd"))
-            .kill_on_drop(true)
-            .env("RUST_LOG", "error")
-            .arg("--data")
-            .arg(dir.join(port.to_string()))
-            .args(["--store", store, "--nid", "127.0.0.1@tcp", "--port", &port.to_string()])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let first = lines.next_line().await.unwrap().expect("mgsd ended at its start");
-        assert!(first.contains("serves MGS"), "{first}");
-        tokio::spawn(async move { while lines.next_line().await.is_ok_and(|l| l.is_some()) {} });
+        let mut command = command(&dir.join(port.to_string()));
+        let at = ["--store", store, "--nid", "127.0.0.1@tcp", "--port", &port.to_string()];
+        let (child, first) = serve(command.args(at)).await;
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         (Self { child, address }, first)
     }
@@ -53,10 +44,6 @@ async fn node(last: u8, daemon: &Daemon) -> PeerHost {
 async fn mgsd(words: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_mgsd")).args(words).output().await.unwrap();
     String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// Waits until the client's configuration has these OSTs.

@@ -4,6 +4,8 @@
 //! `FAULTS` sets how long the days are (1; `make soak` says 20), `SEED` repeats a run.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "../daemon/mod.rs"]
+mod daemon;
 mod disk;
 mod site;
 

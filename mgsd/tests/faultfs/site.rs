@@ -1,15 +1,15 @@
 //! A daemon on a failing disk, the nodes around it, and what they were promised.
 
+use crate::daemon::free_port;
 use crate::disk::Disk;
 use lustre_peer::host::{HostConfig, PeerError, PeerHost};
 use lustre_peer::node::{Event, TargetOptions};
 use mgs_core::model::view::View;
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use store_backends::Store;
 use store_backends::sqlite::SqliteStore;
@@ -65,12 +65,7 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) fn new(seed: u64) -> Self {
-        // below the ports that the system gives to connections: nobody takes it while the daemon is down
-        static NEXT: AtomicU16 = AtomicU16::new(0);
-        let start = 20_000 + u16::try_from(std::process::id() % 9_000).unwrap();
-        let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
-        let port = (0..1000).map(|_| start + NEXT.fetch_add(1, Ordering::Relaxed)).find(free).unwrap();
-        let random = Random(seed);
+        let (port, random) = (free_port(), Random(seed));
         Self { disk: Disk::new(), promises: Shared::default(), port, child: None, random, kills: 0 }
     }
 

@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::disallowed_methods)] // times are the subject
 
+#[path = "../daemon/mod.rs"]
+mod daemon;
 mod meter;
 mod neighbours;
 mod pace;

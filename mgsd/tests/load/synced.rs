@@ -1,20 +1,19 @@
 //! mgsd as a process of its own; `strace` counts what it syncs.
 
+use crate::daemon::{free_port, serve};
 use crate::senders::{MGS, Senders};
 use crate::{ALL, register_mdts};
 use lustre_peer::node::TargetKind;
 use std::net::SocketAddr;
-use std::process::Stdio;
-use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
 /// At most one fsync for 16 acknowledged registrations, checkpoints of the write-ahead log included.
 pub(crate) async fn few_syncs(mdts: u32, osts: u32) {
     let dir = tempfile::tempdir().unwrap();
     let trace = dir.path().join("syncs");
-    // A port for the time of the test; a daemon that cannot have it ends at once.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let mut child = Command::new("strace")
+    let port = free_port();
+    let mut command = Command::new("strace");
+    command
         // -D: the child is mgsd itself, strace stands aside.
         .args(["-D", "-f", "-qq", "-e", "trace=fsync,fdatasync,sync_file_range,msync", "-o"])
         .arg(&trace)
@@ -23,13 +22,8 @@ pub(crate) async fn few_syncs(mdts: u32, osts: u32) {
         .arg(dir.path().join("data"))
         .args(["--nid", MGS, "--port", &port.to_string()])
         .env("RUST_LOG", "error")
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("strace");
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let first = lines.next_line().await.unwrap().expect("mgsd ended at its start");
-    assert!(first.contains("serves MGS"), "{first}");
+        .kill_on_drop(true);
+    let (mut child, _) = serve(&mut command).await;
     let count = || std::fs::read_to_string(&trace).unwrap().lines().filter(|l| l.contains("sync(")).count();
     assert!(count() > 0, "strace sees no sync at the start of mgsd");
 

@@ -1,14 +1,12 @@
 //! One real mgsd, and what nodes around it have read.
 
+use crate::process::{command, free_port, serve};
 use lustre_peer::host::{HostConfig, PeerHost};
 use lustre_peer::node::{Event, Violation};
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::process::Stdio;
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
-use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::Notify;
 use tokio::sync::broadcast::error::RecvError;
@@ -34,12 +32,7 @@ impl Daemon {
 
     /// With this configuration file.
     pub(crate) async fn with(config: &str) -> Self {
-        // below the ports that the system gives to connections: nobody takes it while the daemon is down
-        static NEXT: AtomicU16 = AtomicU16::new(0);
-        let start = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
-        let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
-        let port = (0..100).map(|_| start + NEXT.fetch_add(1, Ordering::Relaxed)).find(free).unwrap();
-        let mut daemon = Self { dir: tempfile::tempdir().unwrap(), port, child: None };
+        let mut daemon = Self { dir: tempfile::tempdir().unwrap(), port: free_port(), child: None };
         std::fs::write(daemon.dir.path().join("mgsd.toml"), config).unwrap();
         daemon.start().await;
         daemon
@@ -51,20 +44,9 @@ impl Daemon {
 
     pub(crate) async fn start(&mut self) {
         let config = self.dir.path().join("mgsd.toml");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_mgsd"))
-            .kill_on_drop(true)
-            .env("RUST_LOG", "error")
-            .args(["--data", self.data(), "--nid", "127.0.0.1@tcp", "--port", &self.port.to_string()])
-            .arg("--config")
-            .arg(&config)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let first = lines.next_line().await.unwrap().expect("mgsd ended at its start");
-        assert!(first.contains("serves MGS"), "{first}");
-        tokio::spawn(async move { while lines.next_line().await.is_ok_and(|l| l.is_some()) {} });
-        self.child = Some(child);
+        let mut command = command(self.dir.path());
+        let at = ["--nid", "127.0.0.1@tcp", "--port", &self.port.to_string()];
+        self.child = Some(serve(command.args(at).arg("--config").arg(&config)).await.0);
     }
 
     pub(crate) async fn kill(&mut self) {
@@ -115,6 +97,8 @@ pub(crate) struct State {
     pub(crate) tables: BTreeMap<String, u64>,
     /// By mount: the OSTs that it knows.
     pub(crate) osts: BTreeMap<String, Vec<u32>>,
+    /// Records of the nodemap index, each time that it was read.
+    pub(crate) nodemaps: Vec<usize>,
     pub(crate) evictions: usize,
     pub(crate) violations: Vec<String>,
 }
@@ -133,6 +117,7 @@ impl Seen {
             Event::Mounted { name, config } | Event::Reconfigured { name, config } => {
                 state.osts.insert(name, config.osts.keys().map(|(_, index)| *index).collect());
             }
+            Event::NodemapRead { records: Some(records) } => state.nodemaps.push(records),
             Event::Connected { evicted: true, .. } => state.evictions += 1,
             Event::Violation(what) => state.violations.push(format!("{what:?}")),
             _ => {}

@@ -4,6 +4,8 @@
 mod daemon;
 mod damage;
 mod large;
+#[path = "../daemon/mod.rs"]
+mod process;
 mod restore;
 mod retention;
 mod silent;
