@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::assignment::{Assignment, Syntax, shown};
+use crate::catalogue::Catalogue;
 use crate::device::Device;
 use crate::prefix::prefix;
 
@@ -17,6 +18,9 @@ pub enum BadImport {
     /// It does not say for which file system.
     #[error("{0:?} names no file system, and the file has none or several")]
     FileSystem(String),
+    /// A value that `get_param` prints over several lines.
+    #[error("{0:?} has a value of several lines, which no node takes")]
+    Lines(String),
     /// None of the forms.
     #[error("{0:?} is neither a record of 'lctl llog_print' nor NAME=VALUE")]
     Form(String),
@@ -34,15 +38,59 @@ pub fn import(text: &[u8], fs: Option<&str>) -> Vec<(usize, Result<Assignment, B
         lines().filter_map(|(_, line)| fs_of(std::str::from_utf8(line).ok()?)).collect();
     let only = named.iter().next().filter(|_| named.len() == 1).map(String::as_str);
     let mut skipped = false;
-    let mut out = Vec::new();
+    let mut out: Vec<(usize, Result<Assignment, BadImport>)> = Vec::new();
     for (at, line) in lines() {
         if let Some(flags) = marker(line) {
             skipped = flags & (START | SKIP) == (START | SKIP);
-        } else if !skipped {
-            out.extend(import_line(line, fs.or(only)).transpose().map(|found| (at + 1, found)));
+            continue;
         }
+        let found = if skipped { None } else { import_line(line, fs.or(only)).transpose() };
+        let inside = match out.last() {
+            Some((_, Ok(before))) => before.value() == Some(""),
+            Some((_, Err(why))) => matches!(why, BadImport::Lines(_)),
+            None => false,
+        };
+        let more = match &found {
+            Some(Err(BadImport::Form(_))) => true,
+            // `flags=0x8` in a value that began on a line of its own; parameters have dots, or are global ones.
+            Some(Ok(assignment)) => inside && !is_parameter(assignment),
+            _ => false,
+        };
+        if more && out.last_mut().is_some_and(|(_, value)| goes_on(value)) {
+            continue;
+        }
+        out.extend(found.map(|found| (at + 1, found)));
     }
     out
+}
+
+/// A line that is no assignment, behind one: its value goes on, and is none that could be assigned.
+fn goes_on(value: &mut Result<Assignment, BadImport>) -> bool {
+    match value {
+        Ok(assignment) if assignment.syntax == Syntax::SetParamP => {
+            *value = Err(BadImport::Lines(shown(assignment.name())));
+            true
+        }
+        Err(BadImport::Lines(_)) => true,
+        _ => false,
+    }
+}
+
+fn is_parameter(assignment: &Assignment) -> bool {
+    let name = assignment.name();
+    assignment.syntax != Syntax::SetParamP
+        || name.contains(['.', '/'])
+        || Catalogue::shipped().by_id(&format!("global.{name}")).is_some()
+}
+
+/// Of a list of words with the one in force in brackets, that one: `adler [crc32c]`.
+fn chosen(value: &str) -> &str {
+    let bare = |word: &'_ str| word.strip_prefix('[').and_then(|word| word.strip_suffix(']')).is_some();
+    let mut words = value.split_whitespace().filter(|word| bare(word));
+    match (words.next(), words.next()) {
+        (Some(word), None) => word.trim_start_matches('[').trim_end_matches(']'),
+        _ => value,
+    }
 }
 
 const START: u32 = 1;
@@ -65,7 +113,8 @@ fn fs_of(line: &str) -> Option<String> {
 
 fn import_line(line: &[u8], fs: Option<&str>) -> Result<Option<Assignment>, BadImport> {
     let line = std::str::from_utf8(line).map_err(|_| BadImport::Encoding)?.trim();
-    if line.is_empty() || line.starts_with('#') || line == "---" {
+    // What could not be read is said by lctl itself, between the values.
+    if line.is_empty() || line.starts_with('#') || line == "---" || line.starts_with("error: ") {
         return Ok(None);
     }
     if let Some(record) = line.strip_prefix("- {").and_then(|rest| rest.trim().strip_suffix('}')) {
@@ -139,7 +188,7 @@ fn any_mount(text: &str) -> String {
         _ => part.to_owned(),
     };
     let name: Vec<String> = crate::pattern::segments(name).iter().map(|p| part(p)).collect();
-    format!("{}={value}", name.join("."))
+    format!("{}={}", name.join("."), chosen(value))
 }
 
 #[cfg(test)]
@@ -182,7 +231,14 @@ mod tests {
             osc.testfs-OST0000-osc-ffff8a0012345678.max_rpcs_in_flight=8\n\
             timeout=100\n\
             - { index: 20, event: conf_param, parameter: osc.x=1 }\n\
-            a line of a longer value\n";
+            a line of a longer value\n\
+            error: read_param: 'x': Permission denied\n\
+            osc.testfs-OST0000-osc-ffff8a0012345678.import=\n\
+            import:\n\
+            \x20   name: testfs-OST0000\n\
+            osc.*.checksum_type=crc32 adler [crc32c] t10ip512\n\
+            osc.*.max_dirty_mb=7\n\
+            more of it\n";
         let found: Vec<String> = import(text, None)
             .into_iter()
             .map(|(line, found)| match found {
@@ -202,6 +258,9 @@ mod tests {
                 "9 set_param-P timeout=100",
                 "10 bad",
                 "11 bad",
+                "13 bad",
+                "16 set_param-P osc.*.checksum_type=crc32c",
+                "17 bad",
             ]
         );
     }

@@ -35,10 +35,12 @@
 mod assignment;
 mod automaton;
 mod catalogue;
+mod default;
 mod device;
 mod document;
 mod entry;
 mod import;
+mod in_use;
 mod judge;
 mod lookup;
 mod matching;
@@ -54,10 +56,12 @@ pub use automaton::BadRegex;
 pub use catalogue::{
     Alias, BadCatalogue, Catalogue, ConfPrefix, Conflict, Grammar, Level, Meta, Placeholder, Removed, SCHEMA,
 };
+pub use default::default_of;
 pub use device::{Device, MAX_FSNAME, TargetId, TargetKind};
 pub use document::markdown;
 pub use entry::{Confidence, Kind, Mode, Persist, Tunable, Type, Width, is_compound};
 pub use import::{BadImport, import};
+pub use in_use::InUse;
 pub use judge::{Judge, NothingStored, Policy, Stored, Validation, allowed};
 pub use matching::{covers, overlap};
 pub use pattern::{BadPattern, alternatives, is_wild, segments};

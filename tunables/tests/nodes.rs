@@ -15,6 +15,10 @@ const JUDGED: usize = 938;
 const SETTINGS: usize = 372;
 const EMPTY: usize = 62;
 
+/// Of each node, parameters that could be stored, those that are refused (most are read-only), and those with values of
+/// several lines.
+const IMPORTED: [(usize, usize, usize); 3] = [(557, 1189, 300), (4536, 4951, 1790), (1478, 3234, 458)];
+
 const NODES: [&str; 3] = ["mgs", "srv", "cli"];
 
 fn unzipped(name: &str) -> String {
@@ -148,4 +152,30 @@ fn every_value_of_a_setting_passes_its_grammar() {
     let expected: BTreeSet<&String> = list.iter().map(|(id, _)| id).collect();
     assert_eq!(failed.keys().collect::<BTreeSet<_>>(), expected, "{failed:#?}");
     assert_eq!((judged, settings.len(), empty), (JUDGED, SETTINGS, EMPTY));
+}
+
+/// What `lctl get_param -R '*'` printed on real nodes, as it is: one report for each parameter, of those that have values
+/// of several lines too, and no line of a value is taken for a parameter.
+#[test]
+fn the_output_of_a_whole_node_is_imported_parameter_by_parameter() {
+    let judge = Judge::new(Catalogue::shipped());
+    let mut all = Vec::new();
+    for node in NODES {
+        let known: BTreeSet<String> = paths(node).into_keys().collect();
+        let text = unzipped(&format!("{node}-get_param-R"));
+        let lines: Vec<&str> = text.lines().collect();
+        let (mut kept, mut refused, mut long) = (0, 0, 0);
+        for (line, found) in tunables::import(text.as_bytes(), None) {
+            let name = lines[line - 1].split_once('=').map(|(name, _)| name);
+            assert!(name.is_some_and(|name| known.contains(name)), "{node}, line {line}: {}", lines[line - 1]);
+            match found {
+                Err(tunables::BadImport::Lines(_)) => long += 1,
+                Err(other) => panic!("{node}, line {line}: {other}"),
+                Ok(assignment) if judge.judge(&assignment).is_refused() => refused += 1,
+                Ok(_) => kept += 1,
+            }
+        }
+        all.push((kept, refused, long));
+    }
+    assert_eq!(all, IMPORTED);
 }

@@ -99,7 +99,33 @@ fn a_stranger_waits_with_early_replies_and_is_refused_in_the_end() {
          it again"
     );
     assert_eq!(standing(&mgs), [("testfs-OST0004".to_owned(), Standing::Refused)]);
-    assert_eq!((mgs.store.clone(), mgs.commits), (store, commits), "and left no trace");
+    assert_eq!((mgs.store.clone(), mgs.commits), (store.clone(), commits), "and left no trace");
+    // Nobody said it, so there is nothing stored to forget; it leaves the list all the same.
+    let forget = || Command::Registration(registration::Command::Forget { target: "testfs-OST0004".to_owned() });
+    let ticket = mgs.give(forget(), true);
+    let would = mgs.done.remove(&ticket).unwrap().unwrap();
+    assert_eq!(standing(&mgs).len(), 1, "a dry run forgets nothing");
+    let done = mgs.order(forget()).unwrap();
+    assert_eq!((&done.events, done.seq), (&would.events, None));
+    assert_eq!(
+        done.events,
+        [EventKind::VerdictForgotten { target: "testfs-OST0004".to_owned(), before: None }]
+    );
+    assert!(standing(&mgs).is_empty());
+    assert!(mgs.order(forget()).unwrap().events.is_empty(), "once");
+    assert_eq!((mgs.store.clone(), mgs.commits), (store, commits));
+}
+
+#[test]
+fn to_forget_what_somebody_said_forgets_what_nobody_said_before() {
+    let mut mgs = site();
+    send(&mut mgs, &ost(4));
+    mgs.advance(HELD_FOR);
+    mgs.order(refuse("testfs-OST0004")).unwrap();
+    let forget = registration::Command::Forget { target: "testfs-OST0004".to_owned() };
+    let done = mgs.order(Command::Registration(forget)).unwrap();
+    assert!(done.seq.is_some());
+    assert!(standing(&mgs).is_empty());
 }
 
 #[test]

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use targets::{Node, mdt, ost, register};
 
 /// Names with values; `{}` stands for an index.
-const NAMES: [(&str, [&str; 3]); 14] = [
+const NAMES: [(&str, [&str; 3]); 22] = [
     ("testfs.sys.timeout", ["50", "77", "100"]),
     ("testfs.sys.at_max", ["300", "600", "601"]),
     ("testfs.sys.jobid_var", ["procname_uid", "disable", "nodelocal"]),
@@ -33,12 +33,26 @@ const NAMES: [(&str, [&str; 3]); 14] = [
     ("osc.*.max_dirty_mb", ["48", "96", "128"]),
     ("osc.testfs-OST{}*.max_dirty_mb", ["49", "97", "128"]),
     ("ost.OSS.ost_io.nrs_policies", ["fifo", "crrn", "fifo"]),
+    // Told to clients besides; told to the other MDTs in two ways; connections; names of both spellings; rules that add up.
+    ("testfs.mdt.root_squash", ["0:0", "99:99", "65534:65534"]),
+    ("testfs-MDT{}.mdc.active", ["0", "1", "0"]),
+    ("testfs-OST{}.failover.node", ["10.0.0.5@tcp", "10.0.0.6@tcp:10.0.0.7@tcp", "10.0.0.5@tcp"]),
+    ("timeout", ["55", "66", "100"]),
+    ("mdt.testfs-MDT{}.identity_expire", ["61", "91", "1200"]),
+    ("obdfilter.testfs-OST{}.brw_size", ["2", "4", "8"]),
+    ("obdfilter.*.brw_size", ["1", "2", "16"]),
+    ("ost.OSS.ost_io.nrs_tbf_rule", [
+        "start a nid={10.0.0.4@tcp} rate=100",
+        "start b nid={10.0.0.5@tcp} rate=200",
+        "stop a",
+    ]),
 ];
 
 #[derive(Clone, Copy, Debug)]
 enum What {
     Set { wait: bool },
-    Unset,
+    /// All of it, or the one value.
+    Unset { value: bool },
     Register,
     Writeconf,
     Restart,
@@ -59,7 +73,7 @@ struct Event {
 fn events() -> impl Strategy<Value = Vec<Event>> {
     let what = prop_oneof![
         8 => any::<bool>().prop_map(|wait| What::Set { wait }),
-        4 => Just(What::Unset),
+        4 => any::<bool>().prop_map(|value| What::Unset { value }),
         4 => Just(What::Register),
         2 => Just(What::Writeconf),
         1 => Just(What::Restart),
@@ -95,7 +109,8 @@ fn happens(mgs: &mut Mgs, event: Event) {
             let text = format!("{name}={}", values[event.value]);
             assign(mgs, text, false, wait);
         }
-        What::Unset => assign(mgs, name, true, false),
+        What::Unset { value: false } => assign(mgs, name, true, false),
+        What::Unset { value: true } => assign(mgs, format!("{name}={}", values[event.value]), true, false),
         What::Register => drop(register(mgs, &node(event))),
         What::Writeconf => drop(register(mgs, &node(event).writeconf())),
         What::Restart => *mgs = mgs.restarted(),
@@ -112,6 +127,9 @@ fn assign(mgs: &mut Mgs, text: String, delete: bool, wait: bool) {
 }
 
 fn role(log: &str) -> Option<Role> {
+    if log == "params" {
+        return Some(Role::Client);
+    }
     match log.strip_prefix("testfs-")?.get(..3)? {
         "cli" => Some(Role::Client),
         "MDT" => Some(Role::Mdt),
@@ -129,6 +147,7 @@ fn question(log: &str, device: &str, name: &str) -> (String, String) {
         ("sys" | "quota", _) => (log.replace("-client", ""), name.to_owned()),
         ("lov", None) => ("testfs-MDT0000".to_owned(), name.to_owned()),
         (_, Some(target)) if name == "osp.active" => (target, "mdc.active".to_owned()),
+        (_, None) if name == "llite.root_squash" => ("testfs".to_owned(), "mdt.root_squash".to_owned()),
         (_, Some(target)) => (target, name.to_owned()),
         (_, None) => ("testfs".to_owned(), name.to_owned()),
     }
@@ -146,7 +165,9 @@ fn read_back(mgs: &Mgs, log: &str, tree: &ConfigTree) {
     if let Some(timeout) = tree.timeout {
         all.insert((String::new(), "sys.timeout".to_owned()), timeout.to_string());
     }
-    for ((device, name), value) in all {
+    // The second way in which MDTs are told of mdc.active.
+    let second = |name: &str| name.starts_with("testfs-");
+    for ((device, name), value) in all.into_iter().filter(|((_, name), _)| !second(name)) {
         let (of, asked) = question(log, &device, &name);
         let found =
             effective(mgs.engine.view(), 0, &of, &asked).unwrap_or_else(|e| panic!("{of} {asked}: {e}"));
@@ -171,17 +192,38 @@ fn read_back(mgs: &Mgs, log: &str, tree: &ConfigTree) {
     }
 }
 
+/// The nodes that a log connects to besides the first of each target are those that are read back.
+fn connections_read_back(mgs: &Mgs, log: &str, tree: &ConfigTree) {
+    for (name, device) in &tree.devices {
+        let target = name.split('-').nth(1).and_then(TargetId::parse).filter(|id| id.svname("testfs") != *log);
+        let Some(target) = target.filter(|_| !device.connections.is_empty()) else { continue };
+        let found = effective(mgs.engine.view(), 0, &target.svname("testfs"), "failover.node").unwrap();
+        let told = found.readers.iter().filter(|r| r.log == log).flat_map(|r| &r.in_force);
+        let nodes = told.flat_map(|t| t.value.split(':')).map(|node| node.split(',').next().unwrap());
+        let ours: BTreeSet<&str> = nodes.collect();
+        let theirs: BTreeSet<&str> = device.connections.iter().skip(1).map(String::as_str).collect();
+        assert_eq!(ours, theirs, "{log} {name}");
+    }
+}
+
 /// What is read back for everything that the log of paths says.
 fn paths_read_back(mgs: &Mgs) {
     for (path, value) in params(mgs) {
-        let of = path.split('.').nth(1).and_then(|part| part.get(..14)).filter(|part| part.contains("-OST"));
-        let found = effective(mgs.engine.view(), 0, of.unwrap_or("testfs-OST0000"), &path).unwrap();
+        let named = named(&path).map(|id| id.svname("testfs"));
+        let of = named.as_deref().unwrap_or("testfs-OST0000");
+        let found = effective(mgs.engine.view(), 0, of, &path).unwrap_or_else(|e| panic!("{of} {path}: {e}"));
         assert!(!found.readers.is_empty(), "{path}");
         for reader in &found.readers {
             let mut told = reader.in_force.iter().chain(&reader.shadowed);
             assert!(told.any(|t| t.name == path && t.value == value), "{path}={value}: {reader:?}");
         }
     }
+}
+
+/// The target that a path names.
+fn named(path: &str) -> Option<TargetId> {
+    let part = path.split('.').nth(1)?.strip_prefix("testfs-")?;
+    TargetId::parse(part.get(..7)?)
 }
 
 /// Every setting is in the logs of those who have registered, and in no other.
@@ -192,6 +234,15 @@ fn bound(mgs: &Mgs, trees: &BTreeMap<String, ConfigTree>) {
     let has = |log: &str, device: &str, name: &str| {
         trees.get(log).and_then(|tree| tree.params.get(&(device.to_owned(), name.to_owned()))).cloned()
     };
+    for (path, setting) in view.settings.set.iter().filter(|(_, setting)| !setting.is_unset()) {
+        let here = named(path).is_none_or(|id| registered.contains(&id));
+        let told = view.logs["params"].log.records().filter(|r| r.live).filter_map(|r| r.cfg().ok());
+        let values: BTreeSet<String> = told.filter_map(|cfg| Some(cfg.buf_str(1)?.to_owned())).collect();
+        for value in &setting.values {
+            // Once told, a path stays: a writeconf takes nothing out of that log.
+            assert!(!here || values.contains(&format!("{path}={}", value.value)), "{path} {value:?}");
+        }
+    }
     for ((scope, name), setting) in view.settings.conf.get("testfs").into_iter().flatten() {
         if setting.is_unset() {
             continue;
@@ -245,7 +296,10 @@ fn check(mgs: &Mgs, readers: &mut Vec<Reader>) {
         let Some(role) = role(log) else { continue };
         let (tree, error) = execute_log(role, log, &entry.log);
         assert_eq!(error, None, "{log}");
-        read_back(mgs, log, &tree);
+        if log != "params" {
+            read_back(mgs, log, &tree);
+            connections_read_back(mgs, log, &tree);
+        }
         trees.insert(log.clone(), tree);
         let interp = Interpreter::new(role, log, Vec::new());
         readers.push(Reader { log: log.clone(), oid: entry.head.oid, last: 0, interp });

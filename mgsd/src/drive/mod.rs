@@ -3,6 +3,7 @@
 
 mod api;
 mod audit;
+mod authors;
 mod farewell;
 mod follow;
 mod ledger;

@@ -10,6 +10,7 @@ use mgs_core::export::Export;
 use mgs_core::model::command::param::{self, Listed, PARAMS};
 use mgs_core::model::commit::{CommitRecord, EventKind};
 use mgs_core::model::effective::{Effective, Told};
+use mgs_core::model::names::log_of;
 use mgs_core::model::settings;
 use store_backends::Store;
 use tunables::{Syntax, canonical, translate};
@@ -40,7 +41,7 @@ fn spelled(device: Option<&str>, name: &str) -> (Syntax, String) {
 }
 
 pub(super) fn in_force(listed: Listed) -> ParamInForce {
-    let Listed { param, assigned } = listed;
+    let Listed { param, assigned, .. } = listed;
     let at = |(log, index)| RecordAt { log, index };
     let (syntax, name) = spelled(param.device.as_deref(), &param.name);
     let other = translate(syntax, &name).into_iter().map(|t| t.name);
@@ -95,8 +96,11 @@ fn told(t: Told) -> ParamTold {
 pub(super) fn fetched(engine: &Engine, export: &Export) -> Vec<LogFetched> {
     let logs = &engine.view().logs;
     let there = export.fetched.iter().filter_map(|(log, f)| {
-        let entry = logs.get(log).filter(|entry| entry.head.oid == f.oid)?;
-        Some(LogFetched { log: log.clone(), index: f.index, last: entry.log.last_index(), at: time(f.at) })
+        // a newer generation has taken over the name since
+        let mut there =
+            [log.as_str(), log_of(log)].into_iter().filter_map(|name| Some((name, logs.get(name)?)));
+        let (log, entry) = there.find(|(_, entry)| entry.head.oid == f.oid)?;
+        Some(LogFetched { log: log.to_owned(), index: f.index, last: entry.log.last_index(), at: time(f.at) })
     });
     there.collect()
 }
@@ -114,7 +118,7 @@ pub(super) fn reach(engine: &Engine, seq: Option<u64>) -> Result<ChangeReach, Pr
     let written = logs.iter().filter_map(|(log, entry)| {
         let index = entry.last_index_of(seq)?;
         let readers = engine.exports().iter().filter_map(|export| {
-            let f = export.fetched.get(log).filter(|f| f.oid == entry.head.oid)?;
+            let f = export.fetched_of(log, entry.head.oid)?;
             Some(NodeReach {
                 nid: export.address.peer.to_string(),
                 uuid: export.uuid.clone(),
@@ -168,6 +172,8 @@ pub(super) async fn history(store: &dyn Store, name: &str) -> Result<Vec<ParamEv
     }
 }
 
-pub(super) fn listed(engine: &Engine, fs: Option<&str>) -> Vec<ParamInForce> {
-    param::listed(engine.view(), fs).into_iter().map(in_force).collect()
+/// Each with the commit that wrote it.
+pub(super) fn listed(engine: &Engine, fs: Option<&str>) -> Vec<(ParamInForce, Option<u64>)> {
+    let listed = param::listed(engine.view(), fs).into_iter();
+    listed.map(|l| (l.written, l)).map(|(written, l)| (in_force(l), written)).collect()
 }

@@ -28,6 +28,17 @@ pub(crate) fn near_names<'a>(catalogue: &'a Catalogue, name: &str) -> Vec<&'a st
     suggest::names(catalogue, name, |_| false)
 }
 
+/// Whether a node takes a value, and takes it for what it says.
+pub(crate) fn takes(catalogue: &Catalogue, tunable: &Tunable, value: &str) -> bool {
+    let notes = value::check(catalogue, tunable, value);
+    notes.is_ok_and(|notes| notes.iter().all(|note| note.class != Class::Lenient))
+}
+
+/// A number with a suffix of sizes, in bytes.
+pub(crate) fn bytes_of(digits: &str, suffix: &str) -> Option<i128> {
+    number::size(digits, number::factor(suffix)?).ok()
+}
+
 /// What happens to an assignment that is wrong.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Validation {

@@ -2,9 +2,11 @@
 //! node patient, a resent one takes its place, and it goes with its export. Nothing of it is stored, so that a restart
 //! makes its node ask again.
 
-use super::{Engine, ReqId, Timer};
+use super::{Engine, Output, ReqId, Ticket, Timer};
 use crate::Errno;
 use crate::error::Error;
+use crate::model::command::{Done, Order, registration};
+use crate::model::commit::EventKind;
 use crate::model::names::TargetId;
 use crate::model::registration::Request;
 use crate::model::rules::{Policy, RuleKey, Verdict};
@@ -167,6 +169,26 @@ impl Engine {
         if self.held.refused.len() > REMEMBERED {
             self.held.refused.pop_front();
         }
+    }
+
+    /// A refusal that nobody spoke is in memory only, and so no commit forgets it. `true`: answered.
+    pub(super) fn forget_order(&mut self, ticket: Ticket, order: &Order, target: &str) -> bool {
+        let Ok((fs, id)) = registration::name(target) else { return false };
+        let of_it = |a: &Applicant| a.fs == fs && a.id == id;
+        let registered = self.view.fs.get(fs).is_some_and(|f| f.targets.contains_key(&id));
+        if registered || !self.held.refused.iter().any(of_it) {
+            return false;
+        }
+        if !order.dry_run {
+            self.held.refused.retain(|a| !of_it(a));
+        }
+        if self.view.rules.verdicts.contains_key(&(fs.to_owned(), id)) {
+            return false; // and what somebody said goes, too
+        }
+        let forgotten = EventKind::VerdictForgotten { target: id.svname(fs), before: None };
+        let done = Done { events: vec![forgotten], ..Done::default() };
+        self.out.push_back(Output::Done(ticket, Ok(Box::new(done))));
+        true
     }
 
     /// Who waits, who was let in and has not come, and who was refused lately and has not come in since.

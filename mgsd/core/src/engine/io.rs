@@ -25,11 +25,13 @@ pub struct Config {
     /// At the writeconf of one OST, write the sections that a kernel MGS writes then: dead on arrival, executed by nobody.
     /// For logs that are to stay equal to a kernel's.
     pub dead_sections: bool,
+    /// What parameters are judged by.
+    pub catalogue: tunables::InUse,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { ir_timeout: Duration::from_secs(400), dead_sections: false }
+        Self { ir_timeout: Duration::from_secs(400), dead_sections: false, catalogue: tunables::InUse::default() }
     }
 }
 

@@ -4,7 +4,7 @@
 //! comes from the logs, and the settings say who wanted it. Of a target that has not registered, the logs are those that
 //! its registration would leave.
 
-use super::command::param::{PARAMS, ParamRecord, Syntax, records};
+use super::command::param::{FAILOVER, PARAMS, ParamRecord, Syntax, connection_of, connections, records};
 use super::conf_param::{Scope, compound};
 use super::logs::LogEntry;
 use super::names::{TargetId, TargetKind, client_log};
@@ -15,7 +15,7 @@ use super::view::{Registered, Target, View};
 use crate::Errno;
 use crate::error::Error;
 use std::collections::BTreeSet;
-use tunables::{Assignment, Catalogue, Judge, Needs, canonical, covers, overlap, prefix, translate};
+use tunables::{Assignment, Judge, Needs, canonical, covers, overlap, prefix, translate};
 use wire::Nid;
 
 /// What is known of one parameter.
@@ -112,7 +112,7 @@ pub fn effective(view: &View, wall: i64, device: &str, name: &str) -> Result<Eff
         Some(conf) => translate(tunables::Syntax::ConfParam, conf).into_iter().map(|t| t.name).collect(),
         None => vec![spelled.clone()],
     };
-    let catalogue = Catalogue::shipped();
+    let catalogue = &*view.catalogue;
     let tunables = Judge::new(catalogue).judge(&Assignment::new(syntax, format!("{spelled}=0"))).tunables;
     let found: Vec<_> = tunables.iter().filter_map(|id| catalogue.by_id(id)).collect();
     let one = |of: fn(&tunables::Tunable) -> Option<String>| {
@@ -122,17 +122,21 @@ pub fn effective(view: &View, wall: i64, device: &str, name: &str) -> Result<Eff
             .filter(|_| found.iter().all(|t| of(t) == found.first().and_then(|f| of(f))))
             .flatten()
     };
+    let is_connection = name.conf.as_ref().is_some_and(|(_, param)| param == FAILOVER);
     Ok(Effective {
         canonical: canonical(syntax, &spelled),
         conf_param,
         set_param,
-        default: one(|t| t.default.clone()),
+        default: one(|t| t.default.clone()).or_else(|| is_connection.then(|| "none".to_owned())),
         unit: one(|t| t.unit.clone().or_else(|| t.default_unit.clone())),
         tunables,
         registered,
         readers: logs(&tx, &name).into_iter().map(|log| reader(&tx, &name, &log)).collect(),
     })
 }
+
+/// Set on the file system alone, and written into the log of clients, too.
+const SQUASH: [&str; 2] = ["mdt.root_squash", "mdt.nosquash_nids"];
 
 fn device_of(fs: &str, scope: Scope) -> String {
     match scope {
@@ -145,16 +149,19 @@ fn device_of(fs: &str, scope: Scope) -> String {
 fn understood(tx: &Tx<'_>, device: &str, name: &str) -> Result<Name, Error> {
     let name = canonical(tunables::Syntax::SetParamP, name);
     let name = name.as_str();
+    if let Some((target, param)) = connection_of(name) {
+        let (fs, of) = super::command::param::part_of(tx, target, true)?;
+        return Ok(Name { fs, conf: Some((of, param.to_owned())), path: None, of });
+    }
     let (fs, of) = super::command::param::part_of(tx, device, true)?;
     let refuse = |what: &str, hint: String| {
         let object = format!("parameter '{}' of {}", name.escape_default(), device.escape_default());
         Err(Error::refused(object, Errno::EINVAL, what, hint))
     };
-    if name.ends_with("failover.node") {
-        let hint = format!("see 'mgsctl log print {}', and 'mgsctl target show'", client_log(&fs));
-        return refuse("adds connections, and has no value to read back", hint);
+    if name == FAILOVER && of == Scope::Fs {
+        return refuse("is a setting of one target", format!("name it, see 'mgsctl target list --fs {fs}'"));
     }
-    let catalogue = Catalogue::shipped();
+    let catalogue = &*tx.view.catalogue;
     let conf = |param: &str| -> Option<(Scope, String)> {
         let needs = prefix(param.split('.').next()?)?.needs;
         let scope = match (needs, of) {
@@ -203,6 +210,8 @@ fn understood(tx: &Tx<'_>, device: &str, name: &str) -> Result<Name, Error> {
     for translated in translate(tunables::Syntax::SetParamP, &path).into_iter().filter(|t| t.exact) {
         if let Some((device, param)) = translated.name.split_once('.') {
             let (other, scope) = super::command::param::part_of(tx, device, true)?;
+            // A path that names a target is about that one, whichever was asked for.
+            let of = if scope == Scope::Fs { of } else { scope };
             return Ok(Name { fs: other, conf: Some((scope, param.to_owned())), path: None, of });
         }
     }
@@ -243,18 +252,22 @@ fn logs(tx: &Tx<'_>, name: &Name) -> Vec<String> {
     let client = || vec![client_log(fs)];
     let own = |id: TargetId| vec![id.svname(fs)];
     let class = name.conf.as_ref().map_or("", |(_, param)| param.split('.').next().unwrap_or(param));
+    let is = |wanted: &str| name.conf.as_ref().is_some_and(|(_, param)| param == wanted);
     let scope = name.conf.as_ref().map_or(name.of, |(scope, _)| *scope);
     let found = match (class, scope, name.of) {
         ("sys", _, Scope::Target(id)) | ("quota", _, Scope::Target(id)) => own(id),
         ("sys", ..) => [client(), all(None)].concat(),
         ("quota", ..) => all(None),
         ("osc", ..) => [client(), all(Some(TargetKind::Mdt))].concat(),
-        ("mdc", Scope::Target(id), _) if name.conf.as_ref().is_some_and(|(_, p)| p == "mdc.active") => {
+        ("failover" | "mdc", Scope::Target(id), _) if is(FAILOVER) || is("mdc.active") => {
             let others = tx.mdts(fs).into_iter().filter(|mdt| *mdt != id).map(|mdt| mdt.svname(fs));
             client().into_iter().chain(others).collect()
         }
         ("mdc" | "llite", ..) => client(),
         ("lov", Scope::Target(id), _) => [own(id), client()].concat(),
+        ("mdt", Scope::Fs, _) if SQUASH.iter().any(|n| is(n)) => {
+            [client(), all(Some(TargetKind::Mdt))].concat()
+        }
         ("mdt", Scope::Fs, _) => all(Some(TargetKind::Mdt)),
         (_, _, Scope::Target(id)) => own(id),
         _ => client(),
@@ -262,15 +275,39 @@ fn logs(tx: &Tx<'_>, name: &Name) -> Vec<String> {
     found.into_iter().filter(|log| !tx.log_is_empty(log)).collect()
 }
 
+/// Failover nodes are added, and none is taken away: each holds.
+fn connected(tx: &Tx<'_>, name: &Name, log: &str) -> Reader {
+    let target = device_of(&name.fs, name.conf.as_ref().map_or(name.of, |(scope, _)| *scope));
+    let spelled = format!("{target}.{FAILOVER}");
+    let mut told = Vec::new();
+    if let Some(entry) = tx.log(log) {
+        for found in connections(&entry.log).into_iter().filter(|c| c.record.device.as_ref() == Some(&target)) {
+            let from = found.brought.then(|| target.clone());
+            let told_of = as_told(None, Syntax::ConfParam, spelled.clone(), log, entry, found.record);
+            told.push(Told { from, ..told_of });
+        }
+    }
+    Reader { log: log.to_owned(), in_force: told, shadowed: Vec::new() }
+}
+
 fn reader(tx: &Tx<'_>, name: &Name, log: &str) -> Reader {
+    if name.conf.as_ref().is_some_and(|(_, param)| param == FAILOVER) {
+        return connected(tx, name, log);
+    }
     let mut told = Vec::new();
     if let (Some((scope, param)), Some(entry)) = (&name.conf, tx.log(log)) {
         let fs = name.fs.as_str();
         let is_mdt = !log.ends_with("-client");
-        let written = if param == "mdc.active" && is_mdt { "osp.active" } else { param };
+        let written = match param.as_str() {
+            "mdc.active" if is_mdt => "osp.active",
+            // Clients are told, too.
+            "mdt.root_squash" if !is_mdt => "llite.root_squash",
+            "mdt.nosquash_nids" if !is_mdt => "llite.nosquash_nids",
+            _ => param,
+        };
         let device = match scope {
             Scope::Target(_) if param.starts_with("lov.") && !is_mdt => fs.to_owned(),
-            Scope::Fs if param.starts_with("mdt.") => log.to_owned(),
+            Scope::Fs if param.starts_with("mdt.") && is_mdt => log.to_owned(),
             scope => device_of(fs, *scope),
         };
         for record in records(log, &entry.log) {

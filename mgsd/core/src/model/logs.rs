@@ -256,6 +256,11 @@ impl LogEntry {
         self.segments.iter().rev().find(|(_, start)| start.offset <= offset).map(|(seq, _)| *seq)
     }
 
+    /// The commit that wrote the record with this index.
+    pub fn commit_of(&self, index: u32) -> Option<u64> {
+        self.segments.iter().rev().find(|(_, start)| start.index <= index).map(|(seq, _)| *seq)
+    }
+
     /// The last index that a commit wrote.
     pub fn last_index_of(&self, seq: u64) -> Option<u32> {
         self.segments.get(&seq)?;

@@ -74,8 +74,11 @@ pub fn plan_ready(tx: &mut Tx<'_>, req: &Request, withheld: bool) -> Result<Read
     // A target formatted anew counts its starts from 1 again: an equal number is another start.
     let anew = |old: &NidEntry| target.registered.seq > old.seq;
     let same = old.is_some_and(|old| old.instance == req.info.instance && old.nids == nids && !anew(&old));
-    if !target.ready {
+    // A server that was upgraded says so at each start, and registers no more: what is too new for it is no longer.
+    let release = Some(req.info.lustre_ver).filter(|v| *v != 0).unwrap_or(target.lustre_version);
+    if !target.ready || target.lustre_version != release {
         target.ready = true;
+        target.lustre_version = release;
         tx.set_target(fs, id, Some(target));
     }
     if same && !withheld {

@@ -15,7 +15,7 @@ use crate::error::Error;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use tunables::Topology;
+use tunables::{InUse, Topology};
 use wire::Nid;
 use wire::llog_rpc::LogId;
 
@@ -150,6 +150,8 @@ pub struct View {
     pub settings: Settings,
     /// What is registered, as the judge of parameters knows it; kept up to date key by key.
     pub topology: Topology,
+    /// Which parameters there are. Not of the store: whoever starts the engine says so.
+    pub catalogue: InUse,
     /// Who may connect.
     pub connections: Connections,
     /// Where the commit records begin.

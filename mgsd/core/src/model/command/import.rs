@@ -4,7 +4,8 @@
 
 mod targets;
 
-use super::sptlrpc;
+use super::param::Syntax;
+use super::{gate, sptlrpc};
 use crate::Errno;
 use crate::error::Error;
 use crate::lint;
@@ -217,6 +218,9 @@ fn conf_settings(tx: &mut Tx<'_>, fs: &str, logs: &[String]) {
         let Some(entry) = tx.log(log) else { continue };
         for record in super::param::records(log, &entry.log) {
             let Some(device) = &record.device else { continue };
+            if follows(fs, &record.name) {
+                continue;
+            }
             let scope = match TargetId::parse_svname(device) {
                 Some((_, id)) if tx.target(fs, id).is_none() => {
                     unknown.insert(format!("{device}.{}", record.name));
@@ -231,6 +235,11 @@ fn conf_settings(tx: &mut Tx<'_>, fs: &str, logs: &[String]) {
         }
     }
     for ((scope, name), setting) in found {
+        let device = match scope {
+            Scope::Fs => fs.to_owned(),
+            Scope::Target(id) => id.svname(fs),
+        };
+        doubt(tx, Syntax::ConfParam, &format!("{device}.{name}"), &setting);
         tx.set_conf_setting(fs, scope, &name, Some(setting));
     }
     for name in unknown {
@@ -238,6 +247,12 @@ fn conf_settings(tx: &mut Tx<'_>, fs: &str, logs: &[String]) {
             "parameter '{name}': its target does not exist; every reader of the log stops at this record"
         ));
     }
+}
+
+/// Written because another parameter was set, `mdc.active` or `mdt.root_squash`; nobody can set it.
+fn follows(fs: &str, name: &str) -> bool {
+    let of_device = name.strip_prefix(fs).is_some_and(|rest| rest.starts_with('-'));
+    of_device || ["osp.active", "llite.root_squash", "llite.nosquash_nids"].contains(&name)
 }
 
 /// Settings of `set_param -P`.
@@ -250,7 +265,23 @@ fn paths(tx: &mut Tx<'_>) {
         *setting = settings::assigned(Some(setting), &record.name, value);
     }
     for (path, setting) in found {
+        doubt(tx, Syntax::SetParam, &path, &setting);
+        if let Some((fs, id)) = super::param::named_target(tx, &path)
+            && tx.target(&fs, id).is_none()
+        {
+            let name = id.svname(&fs);
+            tx.warn(format!("parameter '{path}': {name} does not exist; no node does anything with it"));
+        }
         tx.set_set_setting(&path, Some(setting));
+    }
+}
+
+/// Says what would be refused here.
+fn doubt(tx: &mut Tx<'_>, syntax: Syntax, name: &str, setting: &settings::Setting) {
+    for value in &setting.values {
+        if let Some(doubt) = gate::doubts(tx, syntax, name, &value.value) {
+            tx.warn(doubt);
+        }
     }
 }
 

@@ -53,7 +53,11 @@ pub fn bind(tx: &mut Tx<'_>, fs: &str, id: TargetId, fresh: &BTreeSet<String>) -
         for value in setting.values.iter().filter(|v| !v.unset) {
             let setting =
                 conf_param::Setting { fs, scope: *scope, name, value: &value.value, delete: false, reach };
-            conf_param::set(tx, &setting)?;
+            match conf_param::set(tx, &setting) {
+                // From a kernel's logs, which take anything: it keeps no target out.
+                Err(error) if [Errno::EINVAL, Errno::EPERM].contains(&error.errno()) => {}
+                other => other?,
+            }
         }
     }
     bind_paths(tx, fs, id)?;

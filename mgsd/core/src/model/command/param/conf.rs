@@ -219,9 +219,12 @@ fn revert(tx: &mut Tx<'_>, s: &Setting<'_>, last: Option<&str>) -> Result<(), Er
         keepers(tx, &name, last, &logs, "it has several values at a time");
         return Ok(());
     }
-    let Some(default) = gate::default_of(tx, Syntax::ConfParam, &name) else {
-        keepers(tx, &name, last, &logs, "its default is not known here");
-        return Ok(());
+    let default = match gate::default_of(tx, Syntax::ConfParam, &name) {
+        Ok(default) => default,
+        Err(why) => {
+            keepers(tx, &name, last, &logs, &why);
+            return Ok(());
+        }
     };
     if last == Some(default.as_str()) {
         return Ok(());

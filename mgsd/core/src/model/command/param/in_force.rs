@@ -1,5 +1,6 @@
 //! What the logs say is in force.
 
+use super::connections::connections;
 use crate::model::names::{TargetId, log_base};
 use llog::lcfg::cmd;
 use std::collections::BTreeMap;
@@ -23,7 +24,8 @@ pub fn in_force<'a>(logs: impl IntoIterator<Item = (&'a str, &'a llog::Log)>) ->
     type Key = (Option<String>, String, String);
     let mut found: BTreeMap<Key, Vec<(String, u32)>> = BTreeMap::new();
     for (log, entry) in logs {
-        for record in records(log, entry) {
+        let connections = connections(entry).into_iter().map(|c| c.record);
+        for record in records(log, entry).into_iter().chain(connections) {
             let key = (record.device, record.name, record.value);
             found.entry(key).or_default().push((log.to_owned(), record.index));
         }

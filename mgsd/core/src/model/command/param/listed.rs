@@ -14,6 +14,8 @@ pub struct Listed {
     pub param: InForce,
     /// Who assigned it; `None`: the logs have it, and nobody assigned it here.
     pub assigned: Option<Value>,
+    /// The commit that wrote the first of its records.
+    pub written: Option<u64>,
 }
 
 /// Parameters of a file system, or of all of them with those of `set_param -P`.
@@ -21,7 +23,7 @@ pub fn listed(view: &View, fs: Option<&str>) -> Vec<Listed> {
     let wanted = view.logs.iter().filter(|(name, _)| fs.is_none_or(|fs| log_base(name) == fs));
     let found = in_force(wanted.map(|(name, entry)| (name.as_str(), &entry.log)));
     let mut out: Vec<Listed> =
-        found.into_iter().map(|param| Listed { assigned: assigned(view, &param), param }).collect();
+        found.into_iter().map(|p| Listed { assigned: assigned(view, &p), written: written(view, &p), param: p }).collect();
     for (name, settings) in view.settings.conf.iter().filter(|(name, _)| fs.is_none_or(|fs| fs == *name)) {
         for ((scope, param), setting) in settings {
             let here = |id: &TargetId| view.fs.get(name).is_some_and(|fs| fs.targets.contains_key(id));
@@ -49,7 +51,13 @@ fn waiting(device: Option<String>, name: &str, setting: &Setting) -> Vec<Listed>
         value: value.value.clone(),
         logs: Vec::new(),
     };
-    values.map(|value| Listed { param: param(value), assigned: Some(value.clone()) }).collect()
+    let listed = |value: &Value| Listed { param: param(value), assigned: Some(value.clone()), written: None };
+    values.map(listed).collect()
+}
+
+fn written(view: &View, param: &InForce) -> Option<u64> {
+    let (log, index) = param.logs.first()?;
+    view.logs.get(log)?.commit_of(*index)
 }
 
 fn assigned(view: &View, param: &InForce) -> Option<Value> {

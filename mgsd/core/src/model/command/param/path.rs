@@ -39,7 +39,7 @@ fn check(path: &str) -> Result<(), Error> {
 }
 
 /// The target of a known file system that a name begins a part with.
-pub(super) fn named_target(tx: &Tx<'_>, name: &str) -> Option<(String, TargetId)> {
+pub(in crate::model) fn named_target(tx: &Tx<'_>, name: &str) -> Option<(String, TargetId)> {
     name.split(['.', '/']).find_map(|part| {
         let part = ["mdt-", "filter-"].iter().find_map(|b| part.strip_prefix(b)).unwrap_or(part);
         part.match_indices('-').find_map(|(at, _)| {
@@ -148,10 +148,16 @@ fn revert(tx: &mut Tx<'_>, path: &str, last: Option<&str>) -> Result<(), Error> 
         return Ok(());
     }
     // A pattern without a device may hit what the logs of a file system set for one target.
-    let default = gate::default_of(tx, Syntax::SetParam, path).filter(|_| !gate::hits_any_conf(tx, path));
-    let Some(default) = default else {
-        keepers(tx, path, last, &logs, "it has no single default that is known here");
-        return Ok(());
+    let default = match gate::default_of(tx, Syntax::SetParam, path) {
+        Ok(_) if gate::hits_any_conf(tx, path) => Err("the log of a file system sets some of it".to_owned()),
+        other => other,
+    };
+    let default = match default {
+        Ok(default) => default,
+        Err(why) => {
+            keepers(tx, path, last, &logs, &why);
+            return Ok(());
+        }
     };
     if last == Some(default.as_str()) {
         return Ok(());
