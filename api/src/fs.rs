@@ -50,6 +50,14 @@ pub struct RecoverySwitch {
     pub enabled: bool,
 }
 
+/// How long *startup* of imperative recovery lasts, of all file systems.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StartupTime {
+    /// Seconds after the start of the daemon.
+    pub seconds: u64,
+}
+
 /// Imperative-recovery state of a file system; the words of `mgs.MGS.live.FS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -84,6 +92,23 @@ pub struct NewName {
 }
 
 impl Client {
+    /// Sets how long file systems stay in `startup` after the start of this daemon, until it ends: the next start reads its
+    /// configuration again.
+    ///
+    /// # Errors
+    /// Like every call: [`Error`].
+    pub async fn fs_startup(&self, to: StartupTime, dry_run: bool) -> Result<Change, Error> {
+        self.change(Method::PUT, "/v1/recovery/startup", &to, dry_run).await
+    }
+
+    /// Counts how often readers of a NID table were told from zero again.
+    ///
+    /// # Errors
+    /// Like every call: [`Error`].
+    pub async fn fs_recovery_reset(&self, name: &str, dry_run: bool) -> Result<Change, Error> {
+        self.change(Method::POST, &format!("/v1/fs/{}/recovery/reset", segment(name)), &(), dry_run).await
+    }
+
     /// Copies logs and targets of a file system under another name.
     ///
     /// # Errors

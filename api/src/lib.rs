@@ -42,7 +42,7 @@ pub use client_export::{
 };
 pub use commit::{Chain, Commit};
 pub use decision::Decision;
-pub use fs::{FileSystem, IrState, NewName, RecoverySwitch};
+pub use fs::{FileSystem, IrState, NewName, RecoverySwitch, StartupTime};
 pub use import::{IMPORT_MAX, Mgt};
 pub use list::List;
 pub use log::{LOG_INDEX_BUDGET, Log, LogReader, LogRecord, Marker};

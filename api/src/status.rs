@@ -40,6 +40,9 @@ pub struct Status {
     pub fs_count: u64,
     /// Number of connected nodes (exports).
     pub client_count: u64,
+    /// Seconds that file systems stay in `startup` of imperative recovery after the start.
+    #[serde(default)]
+    pub ir_timeout: u64,
     /// Counters since the start, by name, such as `connect` or `dropped.malformed`.
     pub counters: BTreeMap<String, u64>,
     /// The log that has used up most of its life; a warning is logged at 70 %.

@@ -1,7 +1,7 @@
 //! `mgsctl fs`.
 
 use clap::Subcommand;
-use mgs_api::{Client, FileSystem, List, NewName, RecoverySwitch};
+use mgs_api::{Client, FileSystem, List, NewName, RecoverySwitch, StartupTime};
 
 use crate::change::{self, How};
 use crate::exit::Failure;
@@ -24,6 +24,13 @@ pub(crate) enum Command {
         name: String,
         /// Off: the NID table is kept, nobody is told of its changes
         state: Switch,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Sets how long file systems stay in startup of imperative recovery, until this daemon ends
+    Startup {
+        /// Seconds after its start; 'ir_timeout' of the configuration is for the next start
+        seconds: u64,
         #[command(flatten)]
         how: How,
     },
@@ -117,6 +124,9 @@ impl Command {
             Command::Recovery { name, state, how } => {
                 let to = RecoverySwitch { enabled: state == Switch::On };
                 out.document(&api.fs_recovery(&name, to, how.dry_run).await?, change::show)
+            }
+            Command::Startup { seconds, how } => {
+                out.document(&api.fs_startup(StartupTime { seconds }, how.dry_run).await?, change::show)
             }
             Command::Policy { name, policy, how } => {
                 out.document(&api.fs_policy(&name, policy.into(), how.dry_run).await?, change::show)

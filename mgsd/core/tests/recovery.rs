@@ -7,6 +7,7 @@ mod targets;
 use harness::{ASKED, Mgs, connect_body, connect_request, encode, nid};
 use mgs_core::Errno;
 use mgs_core::model::command::{Command, fs};
+use mgs_core::model::commit::EventKind;
 use mgs_core::model::recovery::IrState;
 use std::time::Duration;
 use targets::{Node, mdt, ost, register};
@@ -213,6 +214,44 @@ fn states_and_how_long_they_last() {
     mgs.order(switch("testfs", false)).unwrap();
     assert_eq!(status(&mgs).0, IrState::Full);
     assert_eq!(mgs.order(switch("nofs", true)).unwrap_err().errno(), Errno::ENOENT);
+}
+
+#[test]
+fn the_startup_time_is_set_until_the_next_start() {
+    let mut mgs = running();
+    let state = |mgs: &Mgs| mgs.engine.ir_state("testfs", mgs.now);
+    let set = |seconds| Command::Fs(fs::Command::Startup { seconds });
+    assert_eq!(state(&mgs), IrState::Startup);
+    let (ticket, before) = (mgs.give(set(0), true), mgs.store.clone());
+    let done = mgs.done.remove(&ticket).unwrap().unwrap();
+    assert_eq!(done.events, [EventKind::StartupSet { seconds: 0, before: 400 }]);
+    assert_eq!((state(&mgs), &mgs.store), (IrState::Startup, &before));
+    // It is written down who did it.
+    assert!(mgs.order(set(0)).unwrap().seq.is_some());
+    assert_eq!(state(&mgs), IrState::Full);
+    assert_eq!(mgs.order(set(0)).unwrap().seq, None);
+    mgs.order(set(u64::MAX)).unwrap();
+    assert_eq!((state(&mgs), mgs.engine.ir_timeout().as_secs()), (IrState::Startup, u64::MAX));
+    let again = mgs.restarted();
+    assert_eq!(again.engine.ir_timeout().as_secs(), 400);
+}
+
+#[test]
+fn notifications_are_counted_anew() {
+    let mut mgs = running();
+    let count = |mgs: &Mgs| mgs.engine.ir_status("testfs", mgs.now).notified;
+    ready(&mut mgs, &on(ost(0), 2).ready(2));
+    let told = count(&mgs);
+    assert_ne!(told, 0);
+    let forget = |fs: &str| Command::Fs(fs::Command::ForgetNotified { fs: fs.to_owned() });
+    let ticket = mgs.give(forget("testfs"), true);
+    let event = EventKind::NotifiedForgotten { fs: "testfs".to_owned(), before: told };
+    assert_eq!(mgs.done.remove(&ticket).unwrap().unwrap().events, [event]);
+    assert_eq!(count(&mgs), told);
+    assert!(mgs.order(forget("testfs")).unwrap().seq.is_some());
+    assert_eq!(count(&mgs), 0);
+    assert_eq!(mgs.order(forget("testfs")).unwrap().seq, None);
+    assert_eq!(mgs.order(forget("nofs")).unwrap_err().errno(), Errno::ENOENT);
 }
 
 #[test]

@@ -416,6 +416,7 @@ pub(crate) fn status() -> Status {
             limit: 64_767,
             commits_left: Some(4_000),
         }),
+        ir_timeout: 400,
         counters: [("connect", 3), ("dropped.malformed", 0), ("target_reg", 2)]
             .map(|(name, count)| (name.to_owned(), count))
             .into(),

@@ -2,7 +2,9 @@
 
 use axum::Json;
 use axum::extract::State;
-use mgs_api::{Change, FileSystem, List, PolicySwitch, Problem, RecoverySwitch, Writeconf, WriteconfSwitch};
+use mgs_api::{
+    Change, FileSystem, List, PolicySwitch, Problem, RecoverySwitch, StartupTime, Writeconf, WriteconfSwitch,
+};
 use mgs_core::model::command::fs::Command;
 use mgs_core::model::settings;
 
@@ -47,6 +49,36 @@ pub(super) async fn recovery(
     Document(to): Document<RecoverySwitch>,
 ) -> Answer<Change> {
     by.change(&mgs, Command::Recovery { fs, off: !to.enabled }).await
+}
+
+/// Notifications of readers of the NID table are counted from zero again.
+#[utoipa::path(post, path = "/v1/fs/{name}/recovery/reset", tag = "fs", operation_id = "fs_recovery_reset",
+    params(
+        ("name" = String, Path, description = "the Lustre fsname"),
+        ("dry_run" = Option<bool>, Query, description = "say what would be done, change nothing"),
+    ),
+    responses(
+        (status = 200, description = "what was done", body = Change),
+        (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn recovery_reset(State(mgs): State<Shared>, Name(fs): Name, by: Ordered) -> Answer<Change> {
+    by.change(&mgs, Command::ForgetNotified { fs }).await
+}
+
+/// How long file systems stay in `startup` of imperative recovery after the start of this daemon; until it ends.
+#[utoipa::path(put, path = "/v1/recovery/startup", tag = "fs", operation_id = "fs_startup",
+    request_body = StartupTime,
+    params(("dry_run" = Option<bool>, Query, description = "say what would be done, change nothing")),
+    responses(
+        (status = 200, description = "what was done", body = Change),
+        (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn startup(
+    State(mgs): State<Shared>,
+    by: Ordered,
+    Document(to): Document<StartupTime>,
+) -> Answer<Change> {
+    by.change(&mgs, Command::Startup { seconds: to.seconds }).await
 }
 
 /// What happens to targets that nobody knows.

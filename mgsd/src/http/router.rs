@@ -44,6 +44,8 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(fork::fork))
         .routes(routes!(fork::rename))
         .routes(routes!(fs::recovery))
+        .routes(routes!(fs::recovery_reset))
+        .routes(routes!(fs::startup))
         .routes(routes!(fs::policy))
         .routes(routes!(fs::approve_writeconf))
         .routes(routes!(fs::writeconf))

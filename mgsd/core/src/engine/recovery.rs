@@ -1,8 +1,12 @@
 //! What the engine knows of imperative recovery beyond the stored table: which entries are confirmed since it started,
 //! and in which state each file system is (mgs/06).
 
-use super::Engine;
+use super::{Engine, Output, Ticket};
+use crate::Errno;
+use crate::error::Error;
 use crate::export::Export;
+use crate::model::command::{Done, Order};
+use crate::model::commit::EventKind;
 use crate::model::recovery::IrState;
 use crate::model::{Resource, TargetId, View};
 use crate::time::Now;
@@ -88,6 +92,44 @@ impl Recovery {
 }
 
 impl Engine {
+    /// `mgs.MGS.ir_timeout`: how long *startup* lasts.
+    pub fn ir_timeout(&self) -> Duration {
+        self.config.ir_timeout
+    }
+
+    /// Sets it until this daemon ends; written down, and not stored.
+    pub(super) fn startup_order(&mut self, ticket: Ticket, order: &Order, seconds: u64, now: Now) {
+        let before = self.config.ir_timeout.as_secs();
+        let event = (seconds != before).then_some(EventKind::StartupSet { seconds, before });
+        if !order.dry_run {
+            self.config.ir_timeout = Duration::from_secs(seconds);
+        }
+        self.set_until_the_end(ticket, order, event, now);
+    }
+
+    /// Counts notifications from zero again.
+    pub(super) fn forget_notified_order(&mut self, ticket: Ticket, order: &Order, fs: &str, now: Now) {
+        if !self.view.fs.contains_key(fs) {
+            let object = format!("file system '{}'", fs.escape_default());
+            let error = Error::refused(object, Errno::ENOENT, "is not known", "see 'mgsctl fs list'");
+            return self.out.push_back(Output::Done(ticket, Err(error)));
+        }
+        let before = self.recovery.notified.get(fs).copied().unwrap_or(0);
+        let event = (before > 0).then(|| EventKind::NotifiedForgotten { fs: fs.to_owned(), before });
+        if !order.dry_run {
+            self.recovery.notified.remove(fs);
+        }
+        self.set_until_the_end(ticket, order, event, now);
+    }
+
+    fn set_until_the_end(&mut self, ticket: Ticket, order: &Order, event: Option<EventKind>, now: Now) {
+        let done = Done { events: event.into_iter().collect(), ..Done::default() };
+        match order.dry_run || done.events.is_empty() {
+            true => self.out.push_back(Output::Done(ticket, Ok(Box::new(done)))),
+            false => self.note_done(ticket, &order.actor, done, now),
+        }
+    }
+
     /// State of imperative recovery of a file system.
     pub fn ir_state(&self, fs: &str, now: Now) -> IrState {
         self.ir_status(fs, now).state
@@ -97,7 +139,7 @@ impl Engine {
     /// readers held the lock before this daemon started is not stored, so nothing shorter would be safe.
     pub fn ir_status(&self, fs: &str, now: Now) -> IrStatus {
         let off = self.view.fs.get(fs).is_some_and(|f| f.head.recovery_off);
-        let up = self.started.mono + self.config.ir_timeout;
+        let up = self.started.mono.saturating_add(self.config.ir_timeout);
         let readers = self.exports.iter().filter(|e| !e.has(connect_flags::IMP_RECOV));
         let nonir_clients = readers.filter(|e| e.opened.contains(fs)).count();
         let changed = self.recovery.changed.get(fs).copied().unwrap_or(up).max(up);

@@ -18,6 +18,16 @@ pub enum Command {
         /// Off.
         off: bool,
     },
+    /// How long file systems stay in `startup` after the start of this daemon; until its end, of all file systems.
+    Startup {
+        /// From now on.
+        seconds: u64,
+    },
+    /// Notifications of readers of the NID table are counted from zero again.
+    ForgetNotified {
+        /// File system.
+        fs: String,
+    },
     /// What happens to targets that nobody knows.
     Policy {
         /// File system.
@@ -46,6 +56,9 @@ impl Command {
     pub(super) fn plan(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
         match self {
             Self::Recovery { fs, off } => recovery(tx, fs, *off),
+            Self::Startup { .. } | Self::ForgetNotified { .. } => {
+                Err(Error::Bug { what: "what is not stored is not planned".to_owned() })
+            }
             Self::Policy { fs, policy } => set_policy(tx, fs, *policy),
             Self::Writeconf { fs, writeconf } => set_writeconf(tx, fs, *writeconf),
             Self::ApproveWriteconf { fs } => approve_writeconf(tx, fs),
