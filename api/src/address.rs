@@ -23,6 +23,23 @@ impl Address {
         let Address::Unix(path) = self;
         path
     }
+
+    /// That of one of several MGS in the daemon at this address: the socket of the same name in a directory `name` beside it.
+    ///
+    /// # Errors
+    /// Nothing can be called so, or the path becomes too long.
+    pub fn of_mgs(&self, name: &str) -> Result<Self, BadMgs> {
+        let bad = |wrong| BadMgs { name: name.to_owned(), wrong };
+        if name.is_empty() || name.starts_with('.') || name.contains(['/', '\0']) {
+            return Err(bad("not a name; allowed: letters, digits, - and _"));
+        }
+        let file = self.path().file_name().ok_or(bad("the address names no socket"))?;
+        let path = self.path().with_file_name(name).join(file);
+        if path.as_os_str().len() > PATH_MAX {
+            return Err(bad("the path of its socket is longer than 107 bytes"));
+        }
+        Ok(Self::Unix(path))
+    }
 }
 
 /// A text is not an address of an API.
@@ -30,6 +47,14 @@ impl Address {
 #[error("API address {text:?}: {wrong}; allowed: unix:PATH, for example {DEFAULT_ADDRESS}")]
 pub struct BadAddress {
     text: String,
+    wrong: &'static str,
+}
+
+/// Nothing can be called so.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("MGS {name:?}: {wrong}")]
+pub struct BadMgs {
+    name: String,
     wrong: &'static str,
 }
 
@@ -63,6 +88,17 @@ mod tests {
         let address: Address = DEFAULT_ADDRESS.parse().unwrap();
         assert_eq!(address, Address::Unix("/run/mgsd/api.sock".into()));
         assert_eq!(address.to_string(), DEFAULT_ADDRESS);
+    }
+
+    #[test]
+    fn each_mgs_has_a_directory_beside_the_socket() {
+        let all: Address = DEFAULT_ADDRESS.parse().unwrap();
+        assert_eq!(all.of_mgs("home").unwrap().to_string(), "unix:/run/mgsd/home/api.sock");
+        let here: Address = "unix:a.sock".parse().unwrap();
+        assert_eq!(here.of_mgs("home").unwrap().to_string(), "unix:home/a.sock");
+        for name in ["", "..", "a/b", &"x".repeat(100)] {
+            all.of_mgs(name).unwrap_err();
+        }
     }
 
     #[test]

@@ -33,7 +33,7 @@ mod status;
 mod target;
 mod time;
 
-pub use address::{Address, BadAddress, DEFAULT_ADDRESS};
+pub use address::{Address, BadAddress, BadMgs, DEFAULT_ADDRESS};
 pub use barrier::{Barrier, FreezeBarrier};
 pub use change::{Change, LogChange};
 pub use client::{Client, Error};

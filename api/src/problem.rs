@@ -62,6 +62,9 @@ pub enum ProblemKind {
     /// Understood, and refused by a rule. 409.
     #[serde(rename = "urn:mgsd:refused")]
     Refused,
+    /// Several MGS are served here, and none was chosen. 421.
+    #[serde(rename = "urn:mgsd:several-mgs")]
+    SeveralMgs,
     /// The request is larger than the API takes. 413.
     #[serde(rename = "urn:mgsd:too-large")]
     TooLarge,
@@ -91,6 +94,7 @@ impl ProblemKind {
             ProblemKind::Method => 405,
             ProblemKind::Refused => 409,
             ProblemKind::TooLarge => 413,
+            ProblemKind::SeveralMgs => 421,
             ProblemKind::NotNow => 503,
             ProblemKind::Timeout => 504,
             ProblemKind::Storage | ProblemKind::Bug | ProblemKind::Other => 500,
@@ -105,6 +109,7 @@ impl ProblemKind {
             ProblemKind::Method => "method not allowed",
             ProblemKind::Refused => "refused",
             ProblemKind::TooLarge => "request too large",
+            ProblemKind::SeveralMgs => "several MGS",
             ProblemKind::NotNow => "not now",
             ProblemKind::Timeout => "no answer in time",
             ProblemKind::Storage => "the store failed",

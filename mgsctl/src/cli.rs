@@ -33,6 +33,10 @@ pub struct Cli {
     )]
     api: Address,
 
+    /// Which MGS, where the daemon serves several: the name of its section
+    #[arg(long, global = true, env = "MGSD_MGS", hide_env_values = true, value_name = "NAME")]
+    mgs: Option<String>,
+
     /// How to print
     #[arg(long, global = true, value_name = "FORMAT", default_value = "table")]
     output: Format,
@@ -119,8 +123,13 @@ enum Noun {
 impl Cli {
     /// Does what was typed.
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        let (api, out) = (Client::new(self.api), Output::new(self.output));
-        match self.noun {
+        let out = Output::new(self.output);
+        let address = match &self.mgs {
+            Some(name) => self.api.of_mgs(name)?,
+            None => self.api.clone(),
+        };
+        let api = Client::new(address);
+        let done = match self.noun {
             Noun::Status => status::run(&api, &out).await,
             Noun::Fs(command) => command.run(&api, &out).await,
             Noun::Target(command) => command.run(&api, &out).await,
@@ -141,6 +150,10 @@ impl Cli {
             Noun::Lctl { words } => lctl::run(&api, &words).await,
             Noun::Completions { shell } => out.bytes(&generate::completions(shell)),
             Noun::Man { dir } => generate::write_man_pages(&dir),
+        };
+        match (done, self.mgs) {
+            (Err(failure), Some(name)) => Err(failure.of_mgs(name, Client::new(self.api)).await),
+            (done, _) => done,
         }
     }
 }

@@ -1,8 +1,13 @@
 //! Configuration: command line over file. Parsed once into one typed struct.
 
+mod sections;
+mod site;
+
+pub use site::Site;
+
 use crate::drive::retention::Keep;
 use clap::Parser;
-use lnet_core::{Route, RouteError};
+use lnet_core::Route;
 use serde::Deserialize;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -25,14 +30,24 @@ pub struct Arguments {
 #[derive(Clone, Debug, clap::Subcommand)]
 pub enum Command {
     /// Check the store: pages, checksums, the commit chain, and that every log can be executed.
-    Check,
+    Check {
+        /// Whose store, where the file has several [[mgs]] sections.
+        #[arg(long, value_name = "NAME")]
+        mgs: Option<String>,
+    },
     /// Copy the store to FILE, as it is at one commit, and check the copy. The daemon may be running.
     Backup {
         /// File to make.
         file: PathBuf,
+        /// Whose store, where the file has several [[mgs]] sections.
+        #[arg(long, value_name = "NAME")]
+        mgs: Option<String>,
     },
     /// Put a backup in the place of the store, as a new epoch. The daemon must not be running.
     Restore {
+        /// Whose store, where the file has several [[mgs]] sections.
+        #[arg(long, value_name = "NAME")]
+        mgs: Option<String>,
         /// Backup, as made by `mgsd backup`.
         #[arg(long, value_name = "FILE")]
         from: PathBuf,
@@ -40,6 +55,15 @@ pub enum Command {
         #[arg(long, value_name = "N", default_value_t = 4096)]
         gap: u32,
     },
+}
+
+impl Command {
+    /// The MGS that was chosen.
+    pub fn mgs(&self) -> Option<&str> {
+        match self {
+            Self::Check { mgs } | Self::Backup { mgs, .. } | Self::Restore { mgs, .. } => mgs.as_deref(),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -74,6 +98,9 @@ struct Options {
     /// Serve lnet-proxy processes on this socket instead of listening for LNet here.
     #[arg(long, value_name = "unix:PATH", value_parser = unix_path)]
     relay: Option<PathBuf>,
+    /// Catalogue of tunables that parameters are judged by, in place of the one that is built in.
+    #[arg(long, value_name = "FILE")]
+    catalogue: Option<PathBuf>,
 }
 
 /// The file: the same words.
@@ -93,11 +120,25 @@ struct File {
     route: Vec<String>,
     api: Option<String>,
     relay: Option<String>,
+    catalogue: Option<PathBuf>,
+    ir_timeout: Option<u64>,
+    dead_sections: Option<bool>,
+    check_interval: Option<u64>,
+    keep_commits: Option<u64>,
+    keep_days: Option<u64>,
+    prune_interval: Option<u64>,
+    /// Several MGS, in place of one.
+    #[serde(default)]
+    mgs: Vec<sections::Section>,
+}
+
+/// What only the file sets.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tuning {
     /// Seconds that a file system stays in `startup` after the MGS started.
     ir_timeout: Option<u64>,
     /// At the writeconf of one OST, sections that nobody executes, as a kernel MGS writes them.
-    #[serde(default)]
-    dead_sections: bool,
+    dead_sections: Option<bool>,
     /// Seconds between two checks of the whole store while it is in use.
     check_interval: Option<u64>,
     /// So many commit records are kept for sure.
@@ -108,9 +149,40 @@ struct File {
     prune_interval: Option<u64>,
 }
 
-/// What the daemon runs with.
+impl Tuning {
+    const fn of(file: &File) -> Self {
+        Self {
+            ir_timeout: file.ir_timeout,
+            dead_sections: file.dead_sections,
+            check_interval: file.check_interval,
+            keep_commits: file.keep_commits,
+            keep_days: file.keep_days,
+            prune_interval: file.prune_interval,
+        }
+    }
+
+    fn ir_timeout(self) -> Duration {
+        Duration::from_secs(self.ir_timeout.unwrap_or(400))
+    }
+
+    fn check_interval(self) -> Duration {
+        Duration::from_secs(self.check_interval.unwrap_or(86_400).max(1))
+    }
+
+    fn keep(self) -> Keep {
+        Keep {
+            commits: self.keep_commits.unwrap_or(100_000),
+            age: Duration::from_secs(self.keep_days.unwrap_or(365).saturating_mul(86_400)),
+            every: Duration::from_secs(self.prune_interval.unwrap_or(3600).max(1)),
+        }
+    }
+}
+
+/// What one MGS runs with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
+    /// Name of its section; `None`: the file has none.
+    pub name: Option<String>,
     /// Directory of this daemon: its sockets, and its store where that is embedded.
     pub data: PathBuf,
     /// The store.
@@ -127,8 +199,12 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// Socket of the HTTP API.
     pub api: PathBuf,
+    /// The same API again, for those who name no MGS.
+    pub api_alias: Option<PathBuf>,
     /// Socket for proxies that run on their own.
     pub relay: Option<PathBuf>,
+    /// File with the tunables that parameters are judged by; `None`: those that are built in.
+    pub catalogue: Option<PathBuf>,
     /// Time of `startup`.
     pub ir_timeout: Duration,
     /// Logs stay equal to a kernel's, sections that nobody executes with them.
@@ -161,6 +237,24 @@ pub enum ConfigError {
     /// Something is missing.
     #[error("{0}")]
     Missing(&'static str),
+    /// A section says what cannot be.
+    #[error("configuration {}: [[mgs]] {section:?}: {what}", path.display())]
+    Section {
+        /// File.
+        path: PathBuf,
+        /// Name of the section.
+        section: String,
+        /// Which value, what is wrong with it, and what is allowed.
+        what: String,
+    },
+    /// No MGS was chosen, or none that there is.
+    #[error("{what}: --mgs NAME chooses one of {}", known.join(", "))]
+    Choice {
+        /// What was typed.
+        what: String,
+        /// Names of the sections.
+        known: Vec<String>,
+    },
     /// The address of the store is none.
     #[error("store: {0}")]
     Store(#[from] StoreError),
@@ -170,67 +264,6 @@ fn unix_path(text: &str) -> Result<PathBuf, String> {
     match text.strip_prefix("unix:") {
         Some(path) if !path.is_empty() => Ok(PathBuf::from(path)),
         _ => Err("expected unix:PATH, such as unix:/run/mgsd/api.sock".to_owned()),
-    }
-}
-
-impl Config {
-    /// Puts command line and file together.
-    pub fn new(arguments: &Arguments) -> Result<Self, ConfigError> {
-        let options = arguments.options.clone();
-        let file = match &options.config {
-            Some(path) => read(path)?,
-            None => File::default(),
-        };
-        let bad =
-            |what: String| ConfigError::Parse { path: options.config.clone().unwrap_or_default(), what };
-        let socket = |name: &str, text: Option<&String>| {
-            text.map(|t| unix_path(t).map_err(|e| bad(format!("{name} = \"{t}\": {e}")))).transpose()
-        };
-        let data = options.data.or(file.data).ok_or(ConfigError::Missing(
-            "no data directory: say --data DIR, or data = \"DIR\" in the configuration file",
-        ))?;
-        let store = match options.store.or(file.store) {
-            Some(text) => Place::parse(&text)?,
-            None => Place::Sqlite(data.clone()),
-        };
-        let mut nids = options.nid;
-        if nids.is_empty() {
-            for text in &file.nid {
-                nids.push(
-                    text.parse()
-                        .map_err(|_| bad(format!("nid \"{text}\" is not a NID, such as 10.0.0.1@tcp")))?,
-                );
-            }
-        }
-        if nids.is_empty() && arguments.command.is_none() {
-            return Err(ConfigError::Missing(
-                "no NID: say --nid 10.0.0.1@tcp, or nid = [\"10.0.0.1@tcp\"] in the configuration file",
-            ));
-        }
-        let mut routes = options.routes;
-        if routes.is_empty() {
-            let parsed = file.route.iter().map(|text| text.parse());
-            routes = parsed.collect::<Result<_, RouteError>>().map_err(|e| bad(e.to_string()))?;
-        }
-        Ok(Self {
-            api: options.api.or(socket("api", file.api.as_ref())?).unwrap_or_else(|| data.join("api.sock")),
-            relay: options.relay.or(socket("relay", file.relay.as_ref())?),
-            data,
-            store,
-            nids,
-            port: options.port.or(file.port),
-            bind: if options.bind.is_empty() { file.bind } else { options.bind },
-            wait_address: options.wait_address || file.wait_address,
-            routes,
-            ir_timeout: Duration::from_secs(file.ir_timeout.unwrap_or(400)),
-            dead_sections: file.dead_sections,
-            keep: Keep {
-                commits: file.keep_commits.unwrap_or(100_000),
-                age: Duration::from_secs(file.keep_days.unwrap_or(365).saturating_mul(86_400)),
-                every: Duration::from_secs(file.prune_interval.unwrap_or(3600).max(1)),
-            },
-            check_interval: Duration::from_secs(file.check_interval.unwrap_or(86_400).max(1)),
-        })
     }
 }
 

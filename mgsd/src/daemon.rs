@@ -14,6 +14,7 @@ use mgs_core::model::commit::broken_links;
 use std::future::Future;
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use store_backends::sqlite::SqliteStore;
@@ -26,8 +27,8 @@ const FAREWELL: std::time::Duration = std::time::Duration::from_secs(3);
 /// Why the daemon does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
-    /// The data directory cannot be made.
-    #[error("data directory {}: {error}", path.display())]
+    /// A directory of ours cannot be made.
+    #[error("directory {}: {error}", path.display())]
     Data {
         /// Directory.
         path: std::path::PathBuf,
@@ -46,6 +47,17 @@ pub enum DaemonError {
     /// The API cannot listen.
     #[error(transparent)]
     Api(#[from] http::BindError),
+    /// The catalogue of tunables cannot be used.
+    #[error("catalogue {}: {why}; leave it out to judge by the one that is built in", path.display())]
+    Catalogue {
+        /// File.
+        path: std::path::PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The thread of one of several MGS.
+    #[error("{0}")]
+    Thread(String),
     /// The relay socket cannot be opened.
     #[error("relay socket {}: {error}", path.display())]
     Relay {
@@ -57,6 +69,7 @@ pub enum DaemonError {
 }
 
 /// What runs, for those who start it in their own process.
+#[derive(Clone, Debug)]
 pub struct Running {
     /// Addresses that LNet listens on; empty with a relay socket.
     pub addresses: Vec<SocketAddr>,
@@ -73,14 +86,14 @@ pub async fn serve(
     ready: impl FnOnce(&Running),
     stop: impl Future<Output = ()>,
 ) -> Result<(), DaemonError> {
-    let data = |error| DaemonError::Data { path: config.data.clone(), error };
-    std::fs::create_dir_all(&config.data).map_err(data)?;
+    make_dir(&config.data)?;
     #[allow(clippy::disallowed_methods)] // the rim: here the clock is read
     let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let (store, checked) = open(&config, started).await?;
     let identity = Identity {
         checked,
-        nids: config.nids.iter().map(ToString::to_string).collect(),
+        name: config.name.clone(),
+        nids: config.nids.clone(),
         store: StoreInfo {
             kind: config.store.kind().to_owned(),
             location: match &config.store {
@@ -95,15 +108,16 @@ pub async fn serve(
         },
         started,
     };
-    let engine =
-        mgs_core::engine::Config { ir_timeout: config.ir_timeout, dead_sections: config.dead_sections };
+    let engine = mgs_core::engine::Config {
+        ir_timeout: config.ir_timeout,
+        dead_sections: config.dead_sections,
+        catalogue: catalogue(config.catalogue.as_deref()).await?,
+    };
     let weak = Arc::downgrade(&store);
-    // Parsed now, so that the first assignment does not wait for it.
-    tokio::task::spawn_blocking(tunables::Catalogue::shipped);
     let (driver, handle) = drive::start(engine, store, identity).await?;
     drive::retention::spawn(handle.clone(), weak, config.keep);
     let mut driver = tokio::spawn(driver.run());
-    let api = http::UnixApi::bind(&config.api).await?;
+    let apis = bind_apis(&config).await?;
 
     let mut addresses = Vec::new();
     let mut proxy = None;
@@ -129,11 +143,14 @@ pub async fn serve(
     };
     ready(&Running { addresses, uuid });
 
-    let (quit, quitting) = tokio::sync::oneshot::channel::<()>();
-    let router = http::router(Arc::new(handle.clone()));
-    let api = tokio::spawn(api.serve(router, async {
-        let _ = quitting.await; // dropped counts as said
-    }));
+    let (quit, quitting) = watch::channel(());
+    let mut serving = tokio::task::JoinSet::new();
+    for api in apis {
+        let (router, mut quitting) = (http::router(Arc::new(handle.clone())), quitting.clone());
+        serving.spawn(api.serve(router, async move {
+            let _ = quitting.changed().await; // dropped counts as said
+        }));
+    }
     let result = tokio::select! {
         biased;
         () = &mut stop => Ok(()),
@@ -159,8 +176,40 @@ pub async fn serve(
     if let Some(proxy) = proxy {
         proxy.shutdown().await;
     }
-    let _ = api.await; // it ends in any case
+    serving.join_all().await; // they end in any case
     result
+}
+
+/// The tunables that parameters are judged by. The shipped ones are parsed beside: the first assignment waits for them.
+async fn catalogue(path: Option<&Path>) -> Result<tunables::InUse, DaemonError> {
+    let Some(path) = path else {
+        tokio::task::spawn_blocking(tunables::Catalogue::shipped);
+        return Ok(tunables::InUse::default());
+    };
+    let bad = |why: String| DaemonError::Catalogue { path: path.to_owned(), why };
+    let text = tokio::fs::read_to_string(path).await.map_err(|e| bad(e.to_string()))?;
+    let found = tunables::Catalogue::parse(&text).map_err(|e| bad(e.to_string().trim().to_owned()))?;
+    let (release, names) = (&found.meta().lustre_version, found.tunables().len());
+    tracing::info!(file = %path.display(), lustre = %release, names, "catalogue of tunables");
+    Ok(found.into())
+}
+
+/// The socket of its own, and that of the process where it is alone there.
+async fn bind_apis(config: &Config) -> Result<Vec<http::UnixApi>, DaemonError> {
+    if config.name.is_some()
+        && let Some(dir) = config.api.parent()
+    {
+        make_dir(dir)?;
+    }
+    let mut apis = vec![http::UnixApi::bind(&config.api).await?];
+    if let Some(path) = &config.api_alias {
+        apis.push(http::UnixApi::bind(path).await?);
+    }
+    Ok(apis)
+}
+
+fn make_dir(path: &Path) -> Result<(), DaemonError> {
+    std::fs::create_dir_all(path).map_err(|error| DaemonError::Data { path: path.to_owned(), error })
 }
 
 /// The store, and what a look at the whole of an embedded one finds.
@@ -172,7 +221,7 @@ async fn open(
         // A cluster looks after its own pages; values are checked as they are read.
         return Ok((config.store.open().await?, watch::channel(Checked::default()).1));
     };
-    std::fs::create_dir_all(dir).map_err(|error| DaemonError::Data { path: dir.clone(), error })?;
+    make_dir(dir)?;
     let store = Arc::new(SqliteStore::open(dir)?);
     let checked = store_check::spawn(&store, started, config.check_interval);
     Ok((store, checked))
@@ -238,7 +287,7 @@ async fn serve_relay(listener: RelayListener, handle: Handle) {
 
 /// Prints the banner of [`banner::text`].
 pub fn greet(config: &Config, running: &Running) {
-    let text = banner::text(&config.nids, &running.addresses, &config.api, &config.store, &running.uuid);
+    let text = banner::text(config, running);
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush()); // nobody may be looking
 }

@@ -13,4 +13,5 @@ pub mod daemon;
 pub mod drive;
 pub mod http;
 pub mod recorder;
+pub mod several;
 pub mod store_check;

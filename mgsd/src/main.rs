@@ -3,8 +3,8 @@
 //! Exit codes: 0 done or ended by a signal, 1 refused or failed (one line on stderr), 2 usage.
 
 use clap::Parser;
-use mgsd::config::{Arguments, Command, Config};
-use mgsd::{backup, daemon};
+use mgsd::config::{Arguments, Command, Config, ConfigError, Site};
+use mgsd::{backup, daemon, several};
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use store_backends::Place;
@@ -12,25 +12,30 @@ use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let config = match Config::new(&arguments) {
-        Ok(config) => config,
-        Err(error) => {
-            eprintln!("mgsd: {error}");
-            return ExitCode::from(2);
-        }
-    };
-    let outcome = match arguments.command {
-        Some(Command::Check) => check(&config),
-        Some(Command::Backup { file }) => told(backup::backup(&config.store, &file)),
-        Some(Command::Restore { from, gap }) => told(backup::restore(&config.store, &from, gap)),
-        None => run(config),
+    let outcome = match &arguments.command {
+        None => Site::new(&arguments).map(run),
+        Some(command) => Config::new(&arguments).map(|config| instead(&config, command)),
     };
     match outcome {
-        Ok(code) => code,
-        Err(error) => {
+        Ok(Ok(code)) => code,
+        Ok(Err(error)) => {
             eprintln!("mgsd: {error}");
             ExitCode::FAILURE
         }
+        Err(error) => usage(&error),
+    }
+}
+
+fn usage(error: &ConfigError) -> ExitCode {
+    eprintln!("mgsd: {error}");
+    ExitCode::from(2)
+}
+
+fn instead(config: &Config, command: &Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    match command {
+        Command::Check { .. } => check(config),
+        Command::Backup { file, .. } => told(backup::backup(&config.store, file)),
+        Command::Restore { from, gap, .. } => told(backup::restore(&config.store, from, *gap)),
     }
 }
 
@@ -60,7 +65,7 @@ fn place(config: &Config) -> String {
     }
 }
 
-fn run(config: Config) -> Result<ExitCode, Box<dyn std::error::Error>> {
+fn run(site: Site) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     tracing_subscriber::fmt()
@@ -77,8 +82,14 @@ fn run(config: Config) -> Result<ExitCode, Box<dyn std::error::Error>> {
                 _ = interrupt.recv() => {}
             }
         };
-        let shown = config.clone();
-        daemon::serve(config, move |running| daemon::greet(&shown, running), stop).await?;
+        if site.mgs.len() > 1 {
+            let shown = site.clone();
+            several::serve(site, move |running| several::greet(&shown, running), stop).await?;
+        } else {
+            let config = site.choose(None)?;
+            let shown = config.clone();
+            daemon::serve(config, move |running| daemon::greet(&shown, running), stop).await?;
+        }
         Ok(ExitCode::SUCCESS)
     })
 }

@@ -73,6 +73,7 @@ impl Errno {
                     ProblemKind::UnknownName => Self::ENOENT,
                     ProblemKind::Malformed | ProblemKind::Refused => Self::EINVAL,
                     ProblemKind::TooLarge => Self::E2BIG,
+                    ProblemKind::SeveralMgs => Self::ENODEV,
                     ProblemKind::NotNow => Self::EAGAIN,
                     ProblemKind::Timeout => Self::ETIMEDOUT,
                     ProblemKind::UnknownRoute | ProblemKind::Method => Self::EOPNOTSUPP,

@@ -6,6 +6,7 @@ use super::ledger::Ledger;
 use super::link::Outbox;
 use std::collections::HashMap;
 use tokio::sync::oneshot;
+use wire::Nid;
 use wire::relay::{self, Frame, feature};
 
 /// What a proxy may have under way.
@@ -24,6 +25,8 @@ struct Link {
 pub(super) struct Links {
     all: HashMap<LinkId, Link>,
     farewell: Option<Farewell>,
+    /// Of an MGS that is not alone in its process: its name, and the NIDs that proxies may serve for it.
+    own: Option<(String, Vec<Nid>)>,
 }
 
 /// The first frame of a proxy.
@@ -31,9 +34,14 @@ pub(super) struct Greeting<'a> {
     pub(super) proxy: &'a str,
     pub(super) min_version: u16,
     pub(super) features: u64,
+    pub(super) nids: &'a [Nid],
 }
 
 impl Links {
+    pub(super) fn new(own: Option<(String, Vec<Nid>)>) -> Self {
+        Self { own, ..Self::default() }
+    }
+
     pub(super) fn up(&mut self, id: LinkId, outbox: Outbox) {
         self.all.insert(id, Link { outbox, welcomed: false, ledger: None });
     }
@@ -47,7 +55,13 @@ impl Links {
 
     /// Welcomes a proxy in the name of this daemon, or gives its link up.
     pub(super) fn hello(&mut self, id: LinkId, greeting: &Greeting<'_>, mgs_uuid: String, daemon: String) {
-        let &Greeting { proxy, min_version, features } = greeting;
+        let &Greeting { proxy, min_version, features, nids } = greeting;
+        if let Some((mgs, own)) = &self.own
+            && let Some(nid) = nids.iter().find(|nid| !own.contains(nid))
+        {
+            tracing::error!(proxy, %nid, mgs, "proxy refused: the NID is not one of this MGS; dial the relay socket of its own");
+            return self.down(id);
+        }
         let Some(link) = self.all.get_mut(&id) else { return };
         let refused = if min_version > relay::VERSION {
             Some("it speaks only newer relay versions: upgrade mgsd")

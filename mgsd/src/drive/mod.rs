@@ -144,7 +144,7 @@ pub async fn start(
         start,
         inbox,
         tx: tx.clone(),
-        links: links::Links::default(),
+        links: links::Links::new(identity.name.clone().map(|name| (name, identity.nids.clone()))),
         daemon,
         created: made,
         observer: observe::Observer::default(),
@@ -276,7 +276,7 @@ impl Driver {
             Message::LinkUp(id, tx) => self.links.up(id, tx),
             Message::Frame(id, Frame::Hello { identity, min_version, features, .. }) => {
                 let mgs_uuid = self.engine.view().meta.as_ref().map(|m| m.uuid.clone()).unwrap_or_default();
-                let greeting = links::Greeting { proxy: &identity, min_version, features };
+                let greeting = links::Greeting { proxy: &identity, min_version, features, nids: &nids };
                 self.links.hello(id, &greeting, mgs_uuid, self.daemon.clone());
             }
             Message::Frame(id, frame) => {

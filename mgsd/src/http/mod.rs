@@ -11,6 +11,7 @@ mod answer;
 mod audit;
 mod barrier;
 mod client;
+mod door;
 mod fork;
 mod fs;
 mod import;
@@ -33,6 +34,7 @@ mod why;
 #[cfg(test)]
 mod tests;
 
+pub use door::{Entry, door};
 pub(crate) use import::digits;
 pub use mgs::{Command, LogFile, Mgs, Order};
 pub use openapi::document;

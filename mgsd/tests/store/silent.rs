@@ -90,7 +90,7 @@ async fn a_backend_that_answers_nothing() {
         damage: Vec::new(),
     };
     let checked = watch::channel(mgsd::store_check::Checked::default()).1;
-    let identity = Identity { nids: vec![MGS.to_owned()], store, checked, started: 0 };
+    let identity = Identity { name: None, nids: vec![MGS.parse().unwrap()], store, checked, started: 0 };
     let (driver, handle) =
         drive::start(Config::default(), Arc::<Gate>::clone(&gate), identity).await.unwrap();
     tokio::spawn(driver.run());
