@@ -1,8 +1,7 @@
 //! `docs/parity.md`: every row of `docs/parity.toml`, each test of which is there.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+mod named;
 
 use serde::Deserialize;
 
@@ -35,22 +34,17 @@ enum Proof {
     Open,
 }
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
-
 fn rows() -> Vec<Row> {
-    let text = std::fs::read_to_string(root().join("docs/parity.toml")).unwrap();
+    let text = std::fs::read_to_string(named::root().join("docs/parity.toml")).unwrap();
     toml::from_str::<File>(&text).unwrap().row
 }
 
 #[test]
 fn every_row_is_there_and_names_tests_that_are() {
-    let mut files: BTreeMap<String, String> = BTreeMap::new();
+    let mut tests = named::Tests::default();
     let rows = rows();
     let numbers: Vec<u32> = rows.iter().map(|row| row.number).collect();
     assert_eq!(numbers, (1..=105).collect::<Vec<_>>());
-    let mut missing = Vec::new();
     for row in &rows {
         assert_eq!(
             row.proof == Proof::Open,
@@ -59,20 +53,9 @@ fn every_row_is_there_and_names_tests_that_are() {
             row.number
         );
         assert!(!row.tests.is_empty() && !row.source.is_empty(), "row {}", row.number);
-        for test in &row.tests {
-            let (file, function) =
-                test.split_once("::").unwrap_or_else(|| panic!("row {}: {test}", row.number));
-            let text = files.entry(file.to_owned()).or_insert_with(|| {
-                std::fs::read_to_string(root().join(file)).unwrap_or_else(|e| panic!("{file}: {e}"))
-            });
-            let at = text.find(&format!("fn {function}("));
-            // A test has its attribute a few lines above.
-            if !at.is_some_and(|at| text[..at].rsplit("\n\n").next().unwrap().contains("test")) {
-                missing.push(format!("row {}: {test}", row.number));
-            }
-        }
+        row.tests.iter().for_each(|test| tests.look_for(&format!("row {}", row.number), test));
     }
-    assert!(missing.is_empty(), "no such tests:\n{}", missing.join("\n"));
+    assert_eq!(tests.missing, [""; 0]);
 }
 
 fn page(rows: &[Row]) -> String {
@@ -93,11 +76,7 @@ fn page(rows: &[Row]) -> String {
             Proof::Open => format!("**open**: {}", row.why),
         };
         let command = if row.command.is_empty() { String::new() } else { format!("`{}`", row.command) };
-        let tests: Vec<String> = row
-            .tests
-            .iter()
-            .map(|test| format!("`{}`", test.replace("/tests/", " ").replace(".rs", "")))
-            .collect();
+        let tests: Vec<String> = row.tests.iter().map(|test| named::shown(test)).collect();
         out += &format!(
             "| {} | {} | {} | {} | {} | {} |\n",
             row.number,
@@ -113,14 +92,5 @@ fn page(rows: &[Row]) -> String {
 
 #[test]
 fn the_page_is_fresh() {
-    let path = root().join("docs/parity.md");
-    let page = page(&rows());
-    if std::env::var_os("MGSD_BLESS").is_some() {
-        std::fs::write(&path, &page).unwrap();
-    }
-    let there = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        there == page,
-        "docs/parity.md is not fresh: MGSD_BLESS=1 cargo test -p mgsctl --test lctl_parity"
-    );
+    named::fresh("docs/parity.md", &page(&rows()), "lctl_parity");
 }

@@ -9,6 +9,7 @@ use capture::states;
 use golden::found::found;
 use harness::Mgs;
 use mgs_core::Errno;
+use mgs_core::model::command::import::Command;
 use mgs_core::model::command::param;
 use mgs_core::model::nodemap::index::Index;
 use std::collections::{BTreeMap, BTreeSet};

@@ -13,7 +13,7 @@ use llog::marker::flag;
 use lustre_peer::interp::{Role, execute_log};
 use mgs_core::Errno;
 use mgs_core::model::TargetId;
-use mgs_core::model::command::{Command, log, param, registration};
+use mgs_core::model::command::{Command, fork, log, nids, param, registration, sptlrpc};
 use mgs_core::model::rules::Policy;
 use targets::{mdt, ost, register};
 use wire::ldlm::{ConfigKind, LdlmRequest, LockDesc, PLAIN, ResId, mode};
@@ -38,6 +38,14 @@ fn set(path: &str, value: &str, delete: bool) -> Command {
     param::Command::Set { path: path.to_owned(), value: value.to_owned(), delete }.into()
 }
 
+/// Every node leaves.
+fn unmount(mgs: &mut Mgs) {
+    let there: Vec<_> = mgs.engine.exports().iter().map(|e| (e.address.peer, e.cookie)).collect();
+    for (peer, handle) in there {
+        assert_eq!(mgs.call(peer, handle, opc::MGS_DISCONNECT, Vec::new()).body().status, 0);
+    }
+}
+
 /// Sections of a log that are executed: target, comment, records between the markers.
 fn live(log: &llog::Log) -> Vec<(String, String, Vec<LustreCfg>)> {
     let mut out = Vec::new();
@@ -52,6 +60,24 @@ fn live(log: &llog::Log) -> Vec<(String, String, Vec<LustreCfg>)> {
         }
     }
     out
+}
+
+/// 6: what makes a kernel MGS turn for ever.
+#[test]
+fn a_parameter_of_mdts_on_an_ost_is_answered() {
+    let mut mgs = site();
+    for text in ["testfs-OST0000.mdt.identity_expire=60", "testfs-OST0000.lov.stripesize=1M"] {
+        let error = mgs.order(assign(text)).unwrap_err().to_string();
+        assert!(error.contains("(wrong-target)"), "{text}: {error}");
+    }
+    // The same unjudged, as an import or an earlier release may have it.
+    let conf = param::Command::Conf {
+        device: "testfs-OST0000".to_owned(),
+        name: "mdt.identity_expire".to_owned(),
+        value: "60".to_owned(),
+        delete: false,
+    };
+    assert_eq!(mgs.order(conf.into()).unwrap_err().errno(), Errno::EINVAL);
 }
 
 /// 9: a path is replaced and taken away whichever file systems were known when it was set.
@@ -167,7 +193,7 @@ fn reading_makes_nothing() {
     assert_eq!(mgs.store, before);
 }
 
-/// 14, 16: an index is free when nothing has it any more.
+/// 14: an index is free when del_ost has taken its OST; its own log is given up by a writeconf.
 #[test]
 fn an_index_is_free_when_del_ost_has_taken_its_ost() {
     let mut mgs = site();
@@ -175,8 +201,8 @@ fn an_index_is_free_when_del_ost_has_taken_its_ost() {
     let stranger = ost(1).with(|n| n.nids = vec!["10.0.0.8@tcp".to_owned()]);
     assert_eq!(register(&mut mgs, &stranger).status, Errno::EADDRINUSE.status());
     mgs.order(log::Command::DelOst { target: "testfs-OST0001".to_owned() }.into()).unwrap();
-    let mut mgs = mgs.restarted();
-    assert_eq!(register(&mut mgs, &stranger).status, 0);
+    assert_eq!(register(&mut mgs, &stranger).status, Errno::EALREADY.status());
+    assert_eq!(register(&mut mgs, &stranger.writeconf()).status, 0);
     assert_eq!(mgs.engine.view().fs["testfs"].targets[&TargetId::ost(1)].nids, [nid("10.0.0.8@tcp")]);
 }
 
@@ -193,15 +219,57 @@ fn logs_that_are_lost_come_back_with_their_settings() {
         tree
     };
     let before = whole(&mgs);
-    let node = nid("10.0.0.3@tcp");
-    let handles: Vec<u64> = mgs.engine.exports().iter().map(|e| e.cookie).collect();
-    assert!(handles.iter().all(|handle| mgs.call(node, *handle, opc::MGS_DISCONNECT, Vec::new()).body().status == 0));
+    unmount(&mut mgs);
     mgs.order(log::Command::Remove { log: "testfs-client".to_owned() }.into()).unwrap();
     for target in [ost(1), mdt(0), ost(0)] {
         assert_eq!(register(&mut mgs, &target.again()).status, 0);
     }
     assert_eq!(whole(&mgs).params, before.params);
     assert_eq!(whole(&mgs).to_string(), before.to_string());
+}
+
+/// 23: the log of security rules is one of its file system, and of no other.
+#[test]
+fn security_rules_go_with_their_file_system() {
+    let mut mgs = site();
+    assert_eq!(register(&mut mgs, &mdt(0).of("test")).status, 0);
+    for fs in ["test", "testfs"] {
+        let rule = sptlrpc::Command {
+            device: fs.to_owned(),
+            rule: "default".to_owned(),
+            flavor: Some("null".to_owned()),
+        };
+        mgs.order(rule.into()).unwrap();
+    }
+    unmount(&mut mgs);
+    mgs.order(fork::Command::Erase { fs: "test".to_owned() }.into()).unwrap();
+    let left: Vec<&String> = mgs.engine.view().logs.keys().filter(|log| log.contains("-sptlrpc")).collect();
+    assert_eq!(left, ["testfs-sptlrpc"]);
+}
+
+/// 28: names of nodes made of long NIDs are cut to 39 characters.
+#[test]
+fn nodes_whose_names_would_be_one_are_refused() {
+    let mut mgs = site();
+    let (one, other) = ("fd00:1111:2222:3333:4444:5555:6666:7777@tcp", "2001:1111:2222:3333:4444:5555:6666:7777@tcp");
+    let at = |index, nid: &str| ost(index).with(|n| n.nids = vec![nid.to_owned()]);
+    assert_eq!(register(&mut mgs, &at(5, one)).status, 0);
+    assert_eq!(register(&mut mgs, &at(6, one)).status, 0, "two targets of one node");
+    let before = mgs.store.clone();
+    assert_eq!(register(&mut mgs, &at(7, other)).status, Errno::ENOTUNIQ.status());
+    assert!(format!("{:?}", mgs.events.last()).contains("testfs-OST0005"), "{:?}", mgs.events.last());
+    let as_failover = ost(7).with(|n| n.info.params = format!("failover.node={other} "));
+    assert_eq!(register(&mut mgs, &as_failover).status, Errno::ENOTUNIQ.status());
+    let added = param::Command::Conf {
+        device: "testfs-OST0000".to_owned(),
+        name: "failover.node".to_owned(),
+        value: other.to_owned(),
+        delete: false,
+    };
+    assert_eq!(mgs.order(added.into()).unwrap_err().errno(), Errno::ENOTUNIQ);
+    let moved = nids::Command { target: "testfs-OST0000".to_owned(), nids: other.to_owned(), rewrite: false };
+    assert_eq!(mgs.order(moved.into()).unwrap_err().errno(), Errno::ENOTUNIQ);
+    assert_eq!(mgs.store, before);
 }
 
 /// 37: a target without an index, where nobody may register.

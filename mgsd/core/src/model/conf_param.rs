@@ -2,6 +2,7 @@
 //! registration; the same rules serve an administrator.
 
 use super::names::{TargetId, TargetKind, client_log};
+use super::node_names;
 use super::params::failover_nodes;
 use super::sections::{failover_list, mdtlov};
 use super::settings::Reach;
@@ -321,6 +322,8 @@ fn add_failnid(tx: &mut Tx<'_>, s: &Setting<'_>) -> Result<(), Error> {
     if nodes.is_empty() {
         return Err(s.refused(Errno::EINVAL, "names no NID", "NIDs are numeric, such as 10.0.0.2@tcp"));
     }
+    let own = tx.target(s.fs, id).map(node_names::of).unwrap_or_default();
+    node_names::check(tx, s.fs, id, &[own, node_names::firsts(s.value)].concat())?;
     let (in_client, in_mdt) = if id.kind == TargetKind::Ost { ("osc", "osc") } else { ("mdc", "osp") };
     let records = failover_list(&format!("{target}-{in_client}"), &nodes);
     tx.section(s.fs, &client_log(s.fs), &target, "add failnid", 0, &records)?;

@@ -6,6 +6,7 @@ use super::command::{gate, param};
 use super::commit::EventKind;
 use super::conf_param::{self, Scope, Setting};
 use super::names::{MAX_INDEX, TargetId, TargetKind, check_fsname, client_log};
+use super::node_names;
 use super::params;
 use super::sections::Writer;
 use super::settings::{self, Reach, Validation, Writeconf};
@@ -272,6 +273,8 @@ fn register(tx: &mut Tx<'_>, req: &Request, id: TargetId, known_fs: bool, flags:
     let parsed = params::parse(&req.info.svname, &req.info.params)?;
     let failover: Vec<Vec<Nid>> = parsed.failover.iter().flat_map(|v| params::failover_nodes(v)).collect();
     gate::brought(tx, fs, id, &parsed.settings, &parsed.failover)?;
+    let nodes: Vec<Nid> = std::iter::once(&req.nids).chain(&failover).filter_map(|n| n.first().copied()).collect();
+    node_names::check(tx, fs, id, &nodes)?;
 
     if tx.target(fs, id).is_none() {
         if admission::admit(tx, req, id, flags & ldd::NEED_INDEX != 0)? == Admission::Wait {

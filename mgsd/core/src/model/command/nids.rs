@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::model::Resource;
 use crate::model::commit::EventKind;
 use crate::model::names::{TargetId, client_log, node_uuid};
+use crate::model::node_names;
 use crate::model::sections::{failover_list, nid_list};
 use crate::model::tx::Tx;
 use llog::lcfg::{LustreCfg, cmd};
@@ -99,6 +100,8 @@ impl Command {
             let hint = "see 'mgsctl target list'";
             return Err(self.refused(Errno::ENOENT, "is not registered", hint));
         };
+        let names: Vec<Nid> = nodes.iter().filter_map(|node| node.first().copied()).collect();
+        node_names::check(tx, fs, id, &names)?;
         let first = nodes.first().cloned().unwrap_or_default();
         let others: Vec<String> = nodes.iter().skip(1).map(|node| texts(node).join(",")).collect();
         let failover = if others.is_empty() { Vec::new() } else { vec![others.join(":")] };
