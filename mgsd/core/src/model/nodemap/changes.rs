@@ -28,14 +28,17 @@ pub struct NodemapChanges {
 
 impl NodemapChanges {
     pub(in crate::model) fn finish(&self, view: &Nodemaps, changes: &mut Changes) -> Result<(), Error> {
-        for (name, map) in &self.maps {
-            let (old, new) = (view.get(name), map.as_deref());
+        // In the order of the store: what is made one after the other lies in memory side by side.
+        let mut maps: Vec<(&String, Option<&Nodemap>)> =
+            self.maps.iter().map(|(name, map)| (name, map.as_deref())).collect();
+        maps.sort_unstable_by_key(|(name, _)| *name);
+        for (name, new) in maps {
+            let old = view.get(name);
             if old == new {
                 continue;
             }
-            let parted = view.parted.contains(name);
-            let mut before = match old {
-                Some(old) if parted => stored::write(name, old)?,
+            let mut before: BTreeMap<String, Vec<u8>> = match old {
+                Some(old) if view.parted.contains(name) => stored::write(name, old)?.into_iter().collect(),
                 Some(_) | None => BTreeMap::new(),
             };
             for (key, value) in new.map(|new| stored::write(name, new)).transpose()?.unwrap_or_default() {

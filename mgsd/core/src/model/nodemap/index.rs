@@ -2,7 +2,7 @@
 
 use super::words::known;
 use super::{Caps, Fileset, Nodemap, Nodemaps, Offset, Range, Roles, Squash, words};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use wire::nodemap::{Cluster, END_OFFSET, Entry, IdKind, IndexPage, PAGE, PER_PAGE, Record};
 use wire::{Order, Writer, nodemap};
 
@@ -194,6 +194,7 @@ fn render(out: &mut Vec<Entry>, name: &str, map: &Nodemap) {
 pub fn parse(index: &[Entry]) -> Result<(bool, BTreeMap<String, Nodemap>), String> {
     let mut active = false;
     let mut names: BTreeMap<u32, String> = BTreeMap::new();
+    let mut taken: HashSet<String> = HashSet::new();
     let mut maps: BTreeMap<u32, Nodemap> = BTreeMap::new();
     let mut pieces: BTreeMap<(u32, u32), BTreeMap<u16, [u8; PIECE]>> = BTreeMap::new();
     let mut ordered = index.to_vec();
@@ -204,7 +205,7 @@ pub fn parse(index: &[Entry]) -> Result<(bool, BTreeMap<String, Nodemap>), Strin
         let orphan = || format!("key {}: its nodemap is not in the index", at());
         match record {
             Record::Cluster { id, cluster } => {
-                if names.values().any(|name| *name == cluster.name) {
+                if !taken.insert(cluster.name.clone()) {
                     return Err(format!(
                         "key {}: a second nodemap '{}'",
                         at(),

@@ -41,6 +41,10 @@ impl<T> Sorted<T> {
         match self.at(key) {
             Ok(at) => self.0.get_mut(at).map(|(_, old)| std::mem::replace(old, value)),
             Err(at) => {
+                // most lists have one entry and stay so
+                if self.0.is_empty() {
+                    self.0.reserve_exact(1);
+                }
                 self.0.insert(at, (key, value));
                 None
             }

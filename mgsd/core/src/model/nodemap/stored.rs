@@ -142,7 +142,7 @@ struct Lists {
 }
 
 /// Keys and values of a nodemap.
-pub(super) fn write(name: &str, map: &Nodemap) -> Result<BTreeMap<String, Vec<u8>>, Error> {
+pub(super) fn write(name: &str, map: &Nodemap) -> Result<Vec<(String, Vec<u8>)>, Error> {
     let length = map.ranges.len() + map.bans.len() + map.uid.len() + map.gid.len() + map.projid.len();
     let short = length <= SHORT;
     let stored = Stored {
@@ -172,7 +172,7 @@ pub(super) fn write(name: &str, map: &Nodemap) -> Result<BTreeMap<String, Vec<u8
             projid: rows(map.projid.iter()),
         }),
     };
-    let mut out = BTreeMap::from([(keys::nodemap(name), json(name, &stored)?)]);
+    let mut out = vec![(keys::nodemap(name), json(name, &stored)?)];
     if !short {
         for (part, _) in PARTS {
             write_part(&mut out, name, part, map)?;
@@ -182,7 +182,7 @@ pub(super) fn write(name: &str, map: &Nodemap) -> Result<BTreeMap<String, Vec<u8
 }
 
 fn write_part(
-    out: &mut BTreeMap<String, Vec<u8>>,
+    out: &mut Vec<(String, Vec<u8>)>,
     name: &str,
     part: Part,
     map: &Nodemap,
@@ -196,7 +196,7 @@ fn write_part(
                 parts.entry(id >> PART_BITS).or_default().insert(id, range.to_string());
             }
             for (number, list) in parts {
-                out.insert(key(number), json(name, &list)?);
+                out.push((key(number), json(name, &list)?));
             }
         }
         Part::Ids(kind) => {
@@ -205,7 +205,7 @@ fn write_part(
                 parts.entry(client >> PART_BITS).or_default().push((client, fs));
             }
             for (number, pairs) in parts {
-                out.insert(key(number), json(name, &rows(pairs.into_iter()))?);
+                out.push((key(number), json(name, &rows(pairs.into_iter()))?));
             }
         }
     }
