@@ -104,6 +104,11 @@ impl Segment {
         out
     }
 
+    /// Offset behind the last byte in the log file.
+    pub fn end(&self) -> u64 {
+        self.offset.saturating_add(u64::try_from(self.bytes.len()).unwrap_or(u64::MAX))
+    }
+
     /// Reads a stored value.
     pub fn decode(value: &[u8]) -> Result<Self, String> {
         let mut r = wire::Reader::new(value, wire::Order::Little);
@@ -171,10 +176,19 @@ impl LogEntry {
         Ok(())
     }
 
-    /// A later change of the same commit made the segment longer, or an edit changed it in place: then the image is
-    /// built again from all segments.
+    /// An edit changed the segment in place, or a later change of the same commit made it longer. Whatever else has
+    /// become of it, the image is built again from all segments.
     fn replace(&mut self, seq: u64, segment: &Segment) -> Result<(), String> {
         let old = self.segment(seq);
+        if let Some(start) = self.segments.get(&seq)
+            && old.bytes.len() == segment.bytes.len()
+            && self
+                .log
+                .overwrite_raw(start.index, &segment.bytes, &segment.cancelled)
+                .map_err(|e| e.to_string())?
+        {
+            return Ok(());
+        }
         let is_last = self.segments.keys().next_back() == Some(&seq);
         if is_last
             && old.cancelled == segment.cancelled
@@ -228,8 +242,7 @@ impl LogEntry {
     }
 
     fn cut(&self, start: Start, end: u64) -> Segment {
-        let mut bytes = self.log.bytes_from(start.offset);
-        bytes.truncate(usize::try_from(end.saturating_sub(start.offset)).unwrap_or(usize::MAX));
+        let bytes = self.log.bytes_between(start.offset, end);
         let cancelled = self
             .log
             .records_from(start.index)
