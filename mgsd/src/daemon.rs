@@ -111,7 +111,7 @@ pub async fn serve(
     let engine = mgs_core::engine::Config {
         ir_timeout: config.ir_timeout,
         dead_sections: config.dead_sections,
-        catalogue: catalogue(config.catalogue.as_deref()).await?,
+        catalogue: catalogue(config.catalogue.as_deref())?,
     };
     let weak = Arc::downgrade(&store);
     let (driver, handle) = drive::start(engine, store, identity).await?;
@@ -181,13 +181,13 @@ pub async fn serve(
 }
 
 /// The tunables that parameters are judged by. The shipped ones are parsed beside: the first assignment waits for them.
-async fn catalogue(path: Option<&Path>) -> Result<tunables::InUse, DaemonError> {
+fn catalogue(path: Option<&Path>) -> Result<tunables::InUse, DaemonError> {
     let Some(path) = path else {
         tokio::task::spawn_blocking(tunables::Catalogue::shipped);
         return Ok(tunables::InUse::default());
     };
     let bad = |why: String| DaemonError::Catalogue { path: path.to_owned(), why };
-    let text = tokio::fs::read_to_string(path).await.map_err(|e| bad(e.to_string()))?;
+    let text = std::fs::read_to_string(path).map_err(|e| bad(e.to_string()))?;
     let found = tunables::Catalogue::parse(&text).map_err(|e| bad(e.to_string().trim().to_owned()))?;
     let (release, names) = (&found.meta().lustre_version, found.tunables().len());
     tracing::info!(file = %path.display(), lustre = %release, names, "catalogue of tunables");
