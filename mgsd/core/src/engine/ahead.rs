@@ -28,6 +28,8 @@ impl Seen {
 pub(super) enum Note {
     /// Its MGC holds lost records of a log.
     Ahead { nid: Nid, mgc: String, log: String },
+    /// Its MGC reads a log.
+    Reads { nid: Nid, mgc: String, log: String, oid: u64 },
     /// It has unmounted everything; if another MGC came, all but what that one has.
     Remounted { nid: Nid, but: Option<String> },
 }
@@ -36,6 +38,7 @@ impl Note {
     pub(super) fn plan(&self, tx: &mut Tx<'_>) {
         match self {
             Self::Ahead { nid, mgc, log } => tx.note_ahead(*nid, mgc, log),
+            Self::Reads { nid, mgc, log, oid } => tx.note_reads(*nid, mgc, log, *oid),
             Self::Remounted { nid, but } => tx.forget_ahead(*nid, but.as_deref()),
         }
     }
@@ -49,7 +52,9 @@ impl Engine {
         let stored = stored.map(|((_, nid), ahead)| (*nid, &ahead.logs));
         let seen = self.ahead.ahead.iter().map(|((nid, _), logs)| (*nid, logs));
         for (nid, logs) in stored.chain(seen) {
-            nodes.entry(nid).or_default().extend(logs.iter().cloned());
+            if !logs.is_empty() {
+                nodes.entry(nid).or_default().extend(logs.iter().cloned());
+            }
         }
         nodes
     }

@@ -383,6 +383,7 @@ impl Engine {
                 // what somebody has to do comes first
                 self.remounts(&order.command).into_iter().for_each(|warning| tx.warn(warning));
                 order.command.plan(tx)?;
+                self.left_behind(&order.command).iter().for_each(|(nid, mgc, log)| tx.note_ahead(*nid, mgc, log));
                 let done = tx.done(order.dry_run);
                 let reply = Some(Reply::Order(*ticket, Ok(Box::new(done))));
                 Ok(Verdict { reply, ..Verdict::default() })

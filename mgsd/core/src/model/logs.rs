@@ -12,12 +12,28 @@ use std::sync::Arc;
 use wire::llog_rpc::LogId;
 
 /// `llog/<log>`: identity of one incarnation of a log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogHead {
     /// Object number: changes when a log is erased and made anew.
     pub oid: u64,
     /// Unix seconds of the first record; 0 while there is none.
     pub created: i64,
+    /// Turn from which on it is given to mounts to come; 0: from the beginning.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub since: u32,
+    /// When it was last written anew, unix seconds; 0: never.
+    #[serde(default, skip_serializing_if = "is_never")]
+    pub anew: i64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde wants it
+const fn is_never(time: &i64) -> bool {
+    *time == 0
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde wants it
+const fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 /// Sequence of named logs in a log id, as the kernel's.
@@ -35,15 +51,30 @@ pub struct LogEntry {
 }
 
 /// How much of its life a log has used: indices are never given out again, so a log that is full takes nothing more
-/// until a writeconf starts a new one.
+/// until another begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
     /// Indices used, padding and skipped sections included.
     pub used: u32,
     /// Indices of a life.
     pub limit: u32,
-    /// Commits that wrote to the log.
+    /// Commits that wrote to the log, without the one that wrote it anew.
     pub commits: usize,
+    /// Indices that it had when it was written anew; they say nothing of how it grows.
+    pub base: u32,
+    /// Since when it has grown, unix seconds; 0: it has no record.
+    pub since: i64,
+}
+
+/// When a log will be full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forecast {
+    /// It has grown for less than a day: that says nothing.
+    TooEarly,
+    /// It does not grow.
+    Steady,
+    /// Then, if it goes on filling as since its beginning, unix seconds.
+    Full(i64),
 }
 
 impl Budget {
@@ -51,20 +82,29 @@ impl Budget {
     pub const fn percent(self) -> u32 {
         self.used * 100 / self.limit
     }
-    /// It is time to plan a writeconf: 70 % are used.
+    /// It is time to renew the log: 70 % are used.
     pub const fn is_low(self) -> bool {
         self.percent() >= 70
+    }
+    const fn grown(self) -> u32 {
+        self.used.saturating_sub(self.base)
     }
     /// How many commits of the size seen so far still fit; `None` before the first.
     pub fn commits_left(self) -> Option<u64> {
         let left = u64::from(self.limit.saturating_sub(self.used));
         let commits = u64::try_from(self.commits).ok()?;
-        (left * commits).checked_div(u64::from(self.used))
+        (left * commits).checked_div(u64::from(self.grown()))
     }
-    /// When it will be full if it goes on filling as since `created`, unix seconds; `None` when that cannot be said.
-    pub fn full_at(self, created: i64, now: i64) -> Option<i64> {
-        let age = now.checked_sub(created).filter(|age| created != 0 && *age > 0)?;
-        created.checked_add(age.checked_mul(self.limit.into())?.checked_div(self.used.into())?)
+    /// When it will be full, as far as its past says.
+    pub fn forecast(self, now: i64) -> Forecast {
+        const DAY: i64 = 86_400;
+        let age = now.saturating_sub(self.since);
+        if self.since == 0 || age < DAY {
+            return Forecast::TooEarly;
+        }
+        let left = i64::from(self.limit.saturating_sub(self.used));
+        let lasts = left.checked_mul(age).and_then(|n| n.checked_div(self.grown().into()));
+        lasts.and_then(|lasts| now.checked_add(lasts)).map_or(Forecast::Steady, Forecast::Full)
     }
 }
 
@@ -261,7 +301,12 @@ impl LogEntry {
     /// How much of its life is used.
     pub fn budget(&self) -> Budget {
         let (used, limit) = (self.log.last_index(), llog::record::MAX_INDEX);
-        Budget { used, limit, commits: self.segments.len() }
+        let commits = self.segments.len();
+        let first = self.segments.keys().next().and_then(|seq| self.last_index_of(*seq));
+        match self.head.anew {
+            0 => Budget { used, limit, commits, base: 0, since: self.head.created },
+            since => Budget { used, limit, commits: commits.saturating_sub(1), base: first.unwrap_or(0), since },
+        }
     }
 
     /// The commit whose segment holds the byte at `offset`.

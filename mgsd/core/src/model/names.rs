@@ -123,7 +123,23 @@ pub fn log_base(log: &str) -> &str {
 
 /// A log of a file system: its last `-` stands behind the name. Backups (`….bak`) belong to nobody.
 pub fn is_log_of(fs: &str, log: &str) -> bool {
-    log.contains('-') && log_base(log) == fs && !log.ends_with(super::edits::BACKUP)
+    log.contains('-') && log_base(log) == fs && !log.ends_with(super::edits::BACKUP) && !is_next(log)
+}
+
+/// Ending of the newer generation of a log (`model::generation`). No node can open it by this name.
+const NEXT: &str = "@next";
+
+/// Where the newer generation of a log stands.
+pub fn next_of(log: &str) -> String {
+    format!("{log}{NEXT}")
+}
+/// Whether this is a newer generation, and no log of its own.
+pub fn is_next(log: &str) -> bool {
+    log.ends_with(NEXT)
+}
+/// The log of which this is a generation.
+pub fn log_of(name: &str) -> &str {
+    name.strip_suffix(NEXT).unwrap_or(name)
 }
 
 /// `FS-client`.

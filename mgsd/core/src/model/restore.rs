@@ -109,7 +109,8 @@ pub fn plan(backup: BTreeMap<String, Vec<u8>>, lost: Option<&View>, how: &How) -
         return refused("the backup is of another MGS than this data directory", "restore it elsewhere");
     }
     meta.epoch = lost_meta.map_or(meta.epoch, |m| m.epoch.max(meta.epoch)) + 1;
-    meta.format = FORMAT;
+    meta.format.written = meta.format.written.max(FORMAT.written);
+    meta.lose_turns(lost_meta);
     let seq = view.seq + 1;
     let mut restore = Restore {
         epoch: meta.epoch,

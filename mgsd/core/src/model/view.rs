@@ -30,6 +30,41 @@ pub struct Meta {
     pub format: Format,
     /// Grows with each restore.
     pub epoch: u64,
+    /// Counts renewals and retirements of logs (`model::generation`).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub turn: u32,
+    /// Turns that a restore took away, exclusive on both ends: whoever connected then has read what is lost.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost_turns: Vec<(u32, u32)>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde wants it
+const fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
+impl Meta {
+    /// A new MGS.
+    pub fn new(uuid: &str, name: &str) -> Self {
+        let (uuid, name) = (uuid.to_owned(), name.to_owned());
+        Self { uuid, name, format: FORMAT, epoch: 1, turn: 0, lost_turns: Vec::new() }
+    }
+}
+
+impl Meta {
+    /// A restore takes turns away: nodes that connected in them have read what is lost. `lost`: what is replaced.
+    pub(super) fn lose_turns(&mut self, lost: Option<&Self>) {
+        /// What may be lost when nobody knows.
+        const UNKNOWN: u32 = 16;
+        let last = lost.map_or(self.turn + UNKNOWN, |l| l.turn.max(self.turn));
+        if let Some(lost) = lost {
+            self.lost_turns.extend(lost.lost_turns.iter().filter(|gap| !self.lost_turns.contains(gap)).copied().collect::<Vec<_>>());
+        }
+        if last > self.turn {
+            self.lost_turns.push((self.turn, last + 1));
+            self.turn = last + 1;
+        }
+    }
 }
 
 /// Which daemons can read these values.
@@ -43,6 +78,8 @@ pub struct Format {
 
 /// Format written by this release.
 pub const FORMAT: Format = Format { written: 1, min_reader: 1 };
+/// Newest format that this release reads: with generations of logs.
+pub const READS: u32 = super::generation::FORMAT.written;
 
 /// `fs/<fs>`: the head of a file system.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -261,8 +298,9 @@ impl View {
                 self.log_names.insert(head.oid, log.to_owned());
                 match self.logs.get_mut(log) {
                     Some(entry) => {
-                        if entry.head.oid != head.oid {
-                            self.log_names.remove(&entry.head.oid);
+                        let old = entry.head.oid;
+                        if old != head.oid && self.log_names.get(&old).is_some_and(|name| name == log) {
+                            self.log_names.remove(&old);
                         }
                         entry.set_head(head);
                     }
@@ -272,7 +310,10 @@ impl View {
                 }
             }
             (Some(Key::Log(log)), None) => {
-                if let Some(entry) = self.logs.remove(log) {
+                // A generation that takes over the name of the log keeps its number.
+                if let Some(entry) = self.logs.remove(log)
+                    && self.log_names.get(&entry.head.oid).is_some_and(|name| name == log)
+                {
                     self.log_names.remove(&entry.head.oid);
                 }
             }
@@ -296,13 +337,13 @@ impl View {
             view.apply(key, Some(value))?;
         }
         if let Some(meta) = &view.meta
-            && meta.format.min_reader > FORMAT.written
+            && meta.format.min_reader > READS
         {
             return Err(corrupt(
                 keys::META,
                 format!(
                     "format {} needs a reader of format {}, this mgsd reads up to {}",
-                    meta.format.written, meta.format.min_reader, FORMAT.written
+                    meta.format.written, meta.format.min_reader, READS
                 ),
             ));
         }

@@ -8,14 +8,14 @@ use mgs_core::model::commit::CommitRecord;
 use mgs_core::model::keys;
 use mgs_core::model::logs::{LogHead, Segment};
 use mgs_core::model::names::{is_log_of, log_base};
-use mgs_core::model::view::{FORMAT, FsHead, Meta, Registered, Target};
+use mgs_core::model::view::{FsHead, Meta, Registered, Target};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub fn store(golden: &states::Files, stage: &str) -> BTreeMap<String, Vec<u8>> {
     let prefix = format!("{stage}/CONFIGS/");
     let json = |v: serde_json::Value| serde_json::to_vec(&v).unwrap();
     let mut out = BTreeMap::new();
-    let meta = Meta { uuid: "mgs".to_owned(), name: "MGS".to_owned(), format: FORMAT, epoch: 1 };
+    let meta = Meta::new("mgs", "MGS");
     out.insert("meta".to_owned(), json(serde_json::to_value(meta).unwrap()));
     let record = CommitRecord {
         seq: 1,
@@ -33,7 +33,7 @@ pub fn store(golden: &states::Files, stage: &str) -> BTreeMap<String, Vec<u8>> {
     let logs = logs.filter(|(n, _)| !["mountdata", "nodemap"].contains(n));
     for (oid, (name, file)) in (101..).zip(logs) {
         let log = llog::Log::from_file(file).unwrap();
-        let head = LogHead { oid, created: log.timestamp() };
+        let head = LogHead { oid, created: log.timestamp(), ..LogHead::default() };
         out.insert(keys::log(name), json(serde_json::to_value(head).unwrap()));
         if !file.is_empty() {
             let cancelled = log.records().filter(|r| !r.live && !r.is_pad()).map(|r| r.index).collect();

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::model::commit::EventKind;
 use crate::model::conf_param::Scope;
 use crate::model::edits::BACKUP;
-use crate::model::names::{TargetId, TargetKind, client_log, is_log_of, log_base};
+use crate::model::names::{TargetId, TargetKind, client_log, is_log_of, is_next, log_base, log_of};
 use crate::model::tx::Tx;
 use llog::lcfg::{LustreCfg, cmd};
 use llog::{Log, Marker};
@@ -34,6 +34,18 @@ pub enum Command {
         /// A file system, or one log.
         name: String,
     },
+    /// The same, and beside the log a newer generation of it is begun: indices from 1 on, for mounts to come.
+    Renew {
+        /// Log.
+        log: String,
+    },
+    /// The older generation of a log is given up.
+    Retire {
+        /// Log.
+        log: String,
+        /// Although nodes have read it: they hear no more of the log until they mount again.
+        force: bool,
+    },
     /// `lctl clear_conf`: the logs are written anew without what no reader executes. Indices begin at 1 again, so that
     /// nobody may be connected.
     Clear {
@@ -55,18 +67,43 @@ impl Command {
             Self::Remove { log } if log == PARAMS => Some(InUse::All),
             Self::Remove { log } => Some(InUse::Fs(log_base(log))),
             Self::Clear { name } => Some(InUse::Fs(TargetId::parse_svname(name).map_or(name, |(fs, _)| fs))),
-            Self::Cancel { .. } | Self::Compact { .. } | Self::DelOst { .. } => None,
+            Self::Cancel { .. }
+            | Self::Compact { .. }
+            | Self::Renew { .. }
+            | Self::Retire { .. }
+            | Self::DelOst { .. } => None,
         }
     }
 
     pub(super) fn plan(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
+        self.check_name()?;
         match self {
             Self::Cancel { log, index } => cancel(tx, log, *index),
             Self::Remove { log } => remove(tx, log),
             Self::Compact { name } => compact(tx, name),
+            Self::Renew { log } => renew(tx, log),
+            Self::Retire { log, .. } => retire(tx, log),
             Self::Clear { name } => clear(tx, name),
             Self::DelOst { target } => del_ost(tx, target),
         }
+    }
+}
+
+impl Command {
+    /// The newer generation of a log changes with the older one, and never alone.
+    fn check_name(&self) -> Result<(), Error> {
+        let (Self::Cancel { log: name, .. }
+        | Self::Remove { log: name }
+        | Self::Compact { name }
+        | Self::Renew { log: name }
+        | Self::Retire { log: name, .. }
+        | Self::Clear { name }
+        | Self::DelOst { target: name }) = self;
+        if is_next(name) {
+            let (what, hint) = ("is a generation of a log", format!("name the log, '{}'", log_of(name)));
+            return Err(Error::refused(format!("'{}'", name.escape_default()), Errno::EINVAL, what, hint));
+        }
+        Ok(())
     }
 }
 
@@ -131,6 +168,27 @@ fn compact(tx: &mut Tx<'_>, name: &str) -> Result<(), Error> {
             tx.event(EventKind::LogCompacted { log, records: u32::try_from(dead.len()).unwrap_or(u32::MAX) });
         }
     }
+    Ok(())
+}
+
+fn renew(tx: &mut Tx<'_>, log: &str) -> Result<(), Error> {
+    known(tx, log)?;
+    if log.ends_with(BACKUP) {
+        let (what, hint) = ("is a backup that nobody reads", "name the log itself");
+        return Err(Error::refused(format!("log '{log}'"), Errno::EINVAL, what, hint));
+    }
+    compact(tx, log)?;
+    match tx.renew_log(log)? {
+        Some(event) => tx.event(event),
+        None => tx.warn(format!("log '{log}' has nothing that a newer generation would leave out")),
+    }
+    Ok(())
+}
+
+fn retire(tx: &mut Tx<'_>, log: &str) -> Result<(), Error> {
+    known(tx, log)?;
+    let event = tx.retire_log(log)?;
+    tx.event(event);
     Ok(())
 }
 

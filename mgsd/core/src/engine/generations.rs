@@ -1,0 +1,190 @@
+//! Which generation of a log a node is given, and who is pinned to an older one (`model::generation`).
+
+use super::ahead::Note;
+use super::{Engine, ReqId};
+use crate::Errno;
+use crate::error::{Error, Result};
+use crate::export::Export;
+use crate::model::command::{Command, log};
+use crate::model::generation::{Served, Tag, is_own_log};
+use crate::model::names::{log_of, next_of};
+use crate::time::Now;
+use std::collections::{BTreeMap, BTreeSet};
+use wire::Nid;
+use wire::llog_rpc::{LogId, LlogdBody};
+
+/// What a node gets for the name of a log.
+pub(crate) enum Generation {
+    /// The log with this id.
+    Log(LogId),
+    /// Nothing: it has read a generation that is gone.
+    Retired,
+    /// There is no such log.
+    Absent,
+}
+
+/// Where a node stands of which the tag says nothing.
+enum Standing {
+    /// It began to read this at its beginning.
+    Reads,
+    /// It has read what is gone.
+    Left,
+    /// Its first request will tell.
+    Unknown,
+}
+
+/// Nodes that were pinned and were silent for too long, with their MGCs: they may come back with what they have read.
+#[derive(Debug, Default)]
+pub(super) struct Away {
+    logs: BTreeMap<Nid, (String, BTreeSet<String>)>,
+}
+
+impl Away {
+    /// The node is there: it counts by what it reads, or has mounted everything anew.
+    pub(super) fn back(&mut self, nid: Nid) {
+        self.logs.remove(&nid);
+    }
+}
+
+impl Engine {
+    /// The tag of a peer that connects. Fresh is only who shows no handle and counts its first attempt: a kernel MGC
+    /// counts each attempt of its life, and keeps its handle over evictions, but may drop it when it is disconnected.
+    pub(crate) fn tag(&self, handle: u64, conn_cnt: u32) -> Tag {
+        let Some(meta) = &self.view.meta else { return Tag::default() };
+        match handle {
+            0 => Tag { born: meta.turn, doubt: conn_cnt > 1 },
+            // given by somebody else: what it has read is not ours to know
+            _ => Tag::open(handle, &meta.uuid).unwrap_or_default(),
+        }
+    }
+
+    /// What the node of a request gets for the name of a log.
+    pub(crate) fn generation(&mut self, id: ReqId, log: &str) -> Result<Generation> {
+        let cookie = self.in_service(id)?.export;
+        let tag = cookie.and_then(|c| self.exports.get(c)).map(|e| e.tag).unwrap_or_default();
+        let (found, oid) = match self.view.serve(log, tag) {
+            Served::Absent => return Ok(Generation::Absent),
+            Served::Log(entry) => return Ok(Generation::Log(entry.id())),
+            Served::Doubt(entry) => (entry.id(), entry.head.oid),
+        };
+        let Some(cookie) = cookie else { return Ok(Generation::Log(found)) };
+        match self.standing(cookie, log, oid) {
+            Standing::Reads => return Ok(Generation::Log(found)),
+            Standing::Left => return Ok(Generation::Retired),
+            Standing::Unknown => {}
+        }
+        let Some(export) = self.exports.get_mut(cookie) else { return Ok(Generation::Retired) };
+        // Who opens it and asks for nothing stands behind its end: the indices are another generation's.
+        match export.begun.insert(oid, false) {
+            None => Ok(Generation::Log(found)),
+            Some(_) => Ok(Generation::Retired),
+        }
+    }
+
+    /// What is known of a node whose tag does not say that it reads this.
+    fn standing(&self, export: u64, log: &str, oid: u64) -> Standing {
+        let Some(export) = self.exports.get(export) else { return Standing::Left };
+        let (nid, mgc) = (export.address.peer, export.uuid.as_str());
+        let read = export.fetched.get(log).is_some_and(|f| f.oid != oid);
+        if export.begun.get(&oid) == Some(&true) || self.view.reads(nid, mgc, log) == Some(oid) {
+            return Standing::Reads;
+        }
+        if read || export.retired.contains(log) || self.view.is_ahead(nid, mgc, log) {
+            return Standing::Left;
+        }
+        // A server copies logs from their beginning at each reading, and goes on in its copy: its requests say nothing.
+        // But whoever starts a target registers it first, unless we were not there, and it has started from its copy.
+        let copied = match is_own_log(log) {
+            true => !export.targets.contains(log),
+            false => export.targets.is_empty() && self.view.is_server(nid),
+        };
+        if copied { Standing::Left } else { Standing::Unknown }
+    }
+
+    /// The first request of a reading. Of whom nothing is known: who does not begin at the beginning holds an index of
+    /// another generation. The log, then.
+    pub(crate) fn begins(&mut self, cookie: u64, ask: &LlogdBody, now: Now) -> Option<String> {
+        let (name, entry) = self.view.log_by_id(ask.logid)?;
+        let (log, oid) = (log_of(name).to_owned(), entry.head.oid);
+        let first = entry.log.records().find(|r| r.live).map_or(1, |r| r.index);
+        let export = self.exports.get_mut(cookie)?;
+        let begun = export.begun.get_mut(&oid)?;
+        if ask.index <= first {
+            let (nid, mgc) = (export.address.peer, export.uuid.clone());
+            if !std::mem::replace(begun, true) {
+                self.queue_note(Note::Reads { nid, mgc, log, oid }, now);
+            }
+            return None;
+        }
+        (!*begun).then_some(log)
+    }
+
+    /// A node was refused a log: it is listed until it has mounted again.
+    pub(crate) fn is_retired(&mut self, export: u64, log: &str, now: Now) {
+        if let Some(export) = self.exports.get_mut(export)
+            && self.view.logs.contains_key(log)
+        {
+            export.retired.insert(log.to_owned());
+        }
+        self.is_ahead(export, log, now);
+    }
+
+    /// Nodes that have read the older of two generations, the ones that are silent among them.
+    pub fn pinned(&self, log: &str) -> BTreeSet<Nid> {
+        let Some(entry) = self.pair(log) else { return BTreeSet::new() };
+        let readers = self.exports.iter().filter(|e| e.fetched_of(log, entry).is_some());
+        let away = self.away.logs.iter().filter(|(_, (_, logs))| logs.contains(log)).map(|(nid, _)| *nid);
+        readers.map(|e| e.address.peer).chain(away).collect()
+    }
+
+    /// Object number of the older of two generations.
+    fn pair(&self, log: &str) -> Option<u64> {
+        self.view.logs.contains_key(&next_of(log)).then(|| self.view.logs.get(log).map(|e| e.head.oid))?
+    }
+
+    /// An export was forgotten although its node may live.
+    pub(super) fn pinned_left(&mut self, export: &Export) {
+        let pinned = |log: &&String| self.pair(log).is_some_and(|oid| export.fetched_of(log, oid).is_some());
+        let logs: BTreeSet<String> = export.fetched.keys().filter(pinned).cloned().collect();
+        if !logs.is_empty() {
+            self.away.logs.insert(export.address.peer, (export.uuid.clone(), logs));
+        }
+    }
+
+    /// Nodes that a forced retirement leaves behind, with their MGCs.
+    pub(super) fn left_behind(&self, command: &Command) -> Vec<(Nid, String, String)> {
+        let Command::Log(log::Command::Retire { log, force: true }) = command else { return Vec::new() };
+        let Some(oid) = self.pair(log) else { return Vec::new() };
+        let readers = self.exports.iter().filter(|e| e.fetched_of(log, oid).is_some());
+        let readers = readers.map(|e| (e.address.peer, e.uuid.clone(), log.clone()));
+        let away = self.away.logs.iter().filter(|(_, (_, logs))| logs.contains(log));
+        readers.chain(away.map(|(nid, (mgc, _))| (*nid, mgc.clone(), log.clone()))).collect()
+    }
+
+    /// An older generation is given up when nobody is left who has read it.
+    pub(super) fn guard_retirement(&self, command: &Command, now: Now) -> std::result::Result<(), Error> {
+        let Command::Log(log::Command::Retire { log, force: false }) = command else { return Ok(()) };
+        let refused = |what: String, next: String| {
+            Err(Error::refused(format!("log '{}'", log.escape_default()), Errno::EBUSY, what, next))
+        };
+        let nodes = self.pinned(log);
+        if !nodes.is_empty() {
+            return refused(
+                format!("its older generation was read by {}", super::guard::listed(&nodes)),
+                format!(
+                    "wait until they have unmounted everything; with --force they hear no more of the log until \
+                     they mount again ('mgsctl log readers {log}')"
+                ),
+            );
+        }
+        let back = self.started.mono + super::EXPORT_TIMEOUT;
+        if self.pair(log).is_some() && now.mono < back {
+            let wait = back.saturating_sub(now.mono).as_secs() + 1;
+            return refused(
+                "nodes that have read it may not be back since mgsd started".to_owned(),
+                format!("try again in {wait} s, or give --force"),
+            );
+        }
+        Ok(())
+    }
+}
