@@ -45,7 +45,7 @@ pub use decision::Decision;
 pub use fs::{FileSystem, IrState, NewName, RecoverySwitch, StartupTime};
 pub use import::{IMPORT_MAX, Mgt};
 pub use list::List;
-pub use log::{LOG_INDEX_BUDGET, Log, LogReader, LogRecord, Marker};
+pub use log::{Forecast, LOG_INDEX_BUDGET, Log, LogReader, LogRecord, LogRetire, Marker};
 pub use nodemap::{
     Nodemap, NodemapCaps, NodemapEdit, NodemapEdits, NodemapEntry, NodemapExport, NodemapFileset,
     NodemapIdKind, NodemapIds, NodemapOffset, NodemapRange, NodemapTest, Nodemaps,

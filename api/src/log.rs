@@ -36,15 +36,40 @@ pub struct Log {
     /// How many commits of the size seen so far still fit; none before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commits_left: Option<u64>,
-    /// When its indices are used up if it goes on filling as since it was created.
+    /// What its past says of its end.
+    #[serde(default)]
+    pub forecast: Forecast,
+    /// When its indices are used up if it goes on filling as so far; with the forecast `full` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub full_at: Option<Time>,
-    /// Connected nodes that have fetched it. They remember an index of it: while there are any, it cannot begin anew.
+    /// Connected nodes that have fetched it. They remember an index of it, and go on in it.
     #[serde(default)]
     pub readers: u64,
+    /// The newer generation beside it, `testfs-client@next`, which is served to nodes that never read this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// NIDs of nodes that are pinned to it although there is a newer generation; at most 64 of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pinned: Vec<String>,
+    /// How many there are; of these some may be silent for the moment.
+    #[serde(default)]
+    pub pinned_count: u64,
     /// When the log was created; none for a log that was never written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<Time>,
+}
+
+/// What the past of a log says of its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Forecast {
+    /// It has grown for less than a day: that says nothing.
+    #[default]
+    TooEarly,
+    /// It does not grow.
+    Steady,
+    /// It will be full, see `full_at`.
+    Full,
 }
 
 impl Log {
@@ -52,6 +77,15 @@ impl Log {
     pub fn budget_used(last_index: u32) -> f64 {
         (f64::from(last_index) * 10_000.0 / f64::from(LOG_INDEX_BUDGET)).round() / 100.0
     }
+}
+
+/// How the older generation of a log is given up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LogRetire {
+    /// Although nodes have read it: they hear no more of the log until they mount again.
+    #[serde(default)]
+    pub force: bool,
 }
 
 /// A connected node that has fetched a log.
@@ -154,6 +188,23 @@ impl Client {
     /// Like every call: [`Error`].
     pub async fn log_compact(&self, name: &str, dry_run: bool) -> Result<Change, Error> {
         self.change(Method::POST, &format!("/v1/logs/{}/compact", segment(name)), &(), dry_run).await
+    }
+
+    /// Begins a newer generation of a log beside it, for nodes that never read it.
+    ///
+    /// # Errors
+    /// Like every call: [`Error`].
+    pub async fn log_renew(&self, log: &str, dry_run: bool) -> Result<Change, Error> {
+        self.change(Method::POST, &format!("/v1/logs/{}/renew", segment(log)), &(), dry_run).await
+    }
+
+    /// Gives up the older generation of a log. `force`: although nodes have read it.
+    ///
+    /// # Errors
+    /// Like every call: [`Error`].
+    pub async fn log_retire(&self, log: &str, force: bool, dry_run: bool) -> Result<Change, Error> {
+        let path = format!("/v1/logs/{}/retire", segment(log));
+        self.change(Method::POST, &path, &LogRetire { force }, dry_run).await
     }
 
     /// Writes the logs of a file system, or of one target, anew without what no reader executes.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
-use mgs_api::{Client, List, Log, LogReader};
+use mgs_api::{Client, Forecast, List, Log, LogReader};
 
 use crate::change::{self, How};
 use crate::exit::Failure;
@@ -68,6 +68,25 @@ pub(crate) enum Command {
         #[command(flatten)]
         how: How,
     },
+    /// Begins a newer generation of a log, with indices from 1 on, for nodes that never read it
+    ///
+    /// The older one stays for nodes that remember an index of it, until it is retired.
+    Renew {
+        /// Its name, such as testfs-client
+        name: String,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Gives up the older generation of a log, once nobody is left who has read it
+    Retire {
+        /// Its name, such as testfs-client
+        name: String,
+        /// Although nodes have read it: they hear no more of the log until they mount again
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        how: How,
+    },
     /// Writes logs anew without what no reader executes, while nobody is connected; keeps the old ones as .bak
     Clear {
         /// A file system, or a target
@@ -117,6 +136,12 @@ impl Command {
             Command::Compact { name, how } => {
                 out.document(&api.log_compact(&name, how.dry_run).await?, change::show)
             }
+            Command::Renew { name, how } => {
+                out.document(&api.log_renew(&name, how.dry_run).await?, change::show)
+            }
+            Command::Retire { name, force, how } => {
+                out.document(&api.log_retire(&name, force, how.dry_run).await?, change::show)
+            }
             Command::Clear { name, how } => {
                 out.document(&api.log_clear(&name, how.dry_run).await?, change::show)
             }
@@ -131,7 +156,7 @@ impl Command {
 fn list(list: &List<Log>) -> String {
     let mut table = Table::new(&[
         "NAME", "#LIVE", "#TOTAL", "#PADS", "#LAST", "#BYTES", "#BUDGET", "#LEFT", "FULL", "#READERS",
-        "CREATED", "ID",
+        "PINNED", "CREATED", "ID",
     ]);
     for log in &list.items {
         table.row([
@@ -143,13 +168,37 @@ fn list(list: &List<Log>) -> String {
             log.size.to_string(),
             format!("{:.2}%", log.budget_used),
             log.commits_left.map_or_else(String::new, |left| left.to_string()),
-            log.full_at.map_or_else(String::new, |time| time.to_string()),
+            full(log),
             log.readers.to_string(),
+            pinned(log),
             log.created.map_or_else(String::new, |time| time.to_string()),
             log.id.clone(),
         ]);
     }
     table.render()
+}
+
+fn full(log: &Log) -> String {
+    match (log.forecast, log.full_at) {
+        (Forecast::Full, Some(time)) => time.to_string(),
+        (Forecast::Steady, _) => "not foreseen".to_owned(),
+        _ => "too early".to_owned(),
+    }
+}
+
+/// Who keeps the older generation of a log alive.
+fn pinned(log: &Log) -> String {
+    /// Nodes that fit into a line.
+    const NAMED: usize = 3;
+    if log.next.is_none() {
+        return String::new();
+    }
+    let mut nodes: Vec<String> = log.pinned.iter().take(NAMED).cloned().collect();
+    let more = log.pinned_count.saturating_sub(nodes.len() as u64);
+    if more > 0 {
+        nodes.push(format!("{more} more"));
+    }
+    if nodes.is_empty() { "nobody".to_owned() } else { nodes.join(", ") }
 }
 
 fn readers(list: &List<LogReader>) -> String {

@@ -2,6 +2,8 @@
 
 use crate::Errno;
 use crate::engine::LinkId;
+use crate::model::generation::Tag;
+use crate::model::names::next_of;
 use crate::time::Now;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -59,8 +61,15 @@ pub struct Export {
     pub opened: BTreeSet<String>,
     /// Targets it registered or announced.
     pub targets: BTreeSet<String>,
-    /// How far it has fetched each log.
+    /// How far it has fetched each log. A newer generation has a name of its own here.
     pub fetched: BTreeMap<String, Fetched>,
+    /// Which generation of each log it is given.
+    pub tag: Tag,
+    /// Of logs that its tag says nothing of: object numbers of those that it opened, and whether it began at the
+    /// beginning.
+    pub(crate) begun: BTreeMap<u64, bool>,
+    /// Logs that it is no longer told of, until it mounts again.
+    pub(crate) retired: BTreeSet<String>,
     /// Version of the nodemaps that it is reading; what it is told next must be of the same.
     pub(crate) nodemaps: Option<u64>,
     /// Requests in service.
@@ -96,6 +105,11 @@ impl Export {
     }
     /// Notes that a node was given a log up to an index.
     pub(crate) fn fetches(&mut self, log: &str, now: Fetched) {
+        let next = next_of(log);
+        if self.fetched.get(&next).is_some_and(|f| f.oid == now.oid) {
+            // it has taken over the name of the log
+            self.fetched.remove(&next);
+        }
         if let Some(known) = self.fetched.get_mut(log) {
             // Another mount of the same node may be behind.
             if known.oid != now.oid || known.index <= now.index {
@@ -104,6 +118,11 @@ impl Export {
         } else if self.fetched.len() < MAX_TARGETS {
             self.fetched.insert(log.to_owned(), now);
         }
+    }
+    /// How far it has fetched the log with this object number, under whichever name that stood then.
+    pub fn fetched_of(&self, log: &str, oid: u64) -> Option<Fetched> {
+        let known = |name: &str| self.fetched.get(name).filter(|f| f.oid == oid);
+        known(log).or_else(|| known(&next_of(log))).copied()
     }
     /// The same for a file system alone.
     pub(crate) fn remember_fs(&mut self, fs: &str) {
@@ -160,6 +179,8 @@ pub struct Connect {
     pub address: Address,
     /// What it asks.
     pub data: ConnectData,
+    /// What its handle says, or its first attempt.
+    pub tag: Tag,
 }
 
 /// Most targets that an export remembers; a server has some dozens.
@@ -216,6 +237,9 @@ impl Exports {
             opened: BTreeSet::new(),
             targets: BTreeSet::new(),
             fetched: BTreeMap::new(),
+            tag: c.tag,
+            begun: BTreeMap::new(),
+            retired: BTreeSet::new(),
             nodemaps: None,
             in_service: 0,
         };

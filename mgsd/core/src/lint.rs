@@ -171,11 +171,13 @@ pub fn changes(view: &View, changes: &Changes) -> Result<(), Violation> {
     Ok(())
 }
 
-/// Checks every log of a view; one line for each that cannot be executed.
+/// Checks every log of a view; one line for each that cannot be executed, or says something else than its newer
+/// generation.
 pub fn view(view: &View) -> Vec<String> {
     let walked =
         view.logs.iter().map(|(name, entry)| records(name, &entry.log.bytes_from(FIRST), BTreeSet::new(), 1));
-    walked.filter_map(Result::err).map(|violation| violation.to_string()).collect()
+    let violations = walked.filter_map(Result::err).map(|violation| violation.to_string());
+    violations.chain(view.torn_generations()).collect()
 }
 
 /// LOV, LMV and targets that a log sets up: they stand in its first chunk.

@@ -8,7 +8,7 @@ use harness::Mgs;
 use llog::{Log, LustreCfg};
 use mgs_core::Errno;
 use mgs_core::engine::Event;
-use mgs_core::model::logs::Segment;
+use mgs_core::model::logs::{Budget, Forecast, Segment};
 use targets::{mdt, ost, register};
 use wire::mgs::ldd;
 
@@ -94,7 +94,8 @@ fn the_forecast_goes_by_what_was_written() {
     assert_eq!(budget.commits_left(), Some((64767 - 29) * 3 / 29));
     let day = 86_400;
     let created = entry.head.created;
-    assert_eq!(budget.full_at(created, created + 29 * day), Some(created + 64767 * day));
-    assert_eq!(budget.full_at(0, day), None);
-    assert_eq!(mgs_core::model::logs::Budget { used: 0, ..budget }.commits_left(), None);
+    assert_eq!(budget.forecast(created + 29 * day), Forecast::Full(created + 64767 * day));
+    assert_eq!(budget.forecast(created + day - 1), Forecast::TooEarly, "minutes say nothing");
+    assert_eq!(Budget { since: 0, ..budget }.forecast(created + 29 * day), Forecast::TooEarly);
+    assert_eq!(Budget { used: 0, ..budget }.commits_left(), None);
 }

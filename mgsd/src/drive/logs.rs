@@ -1,12 +1,15 @@
 //! Noun `log`: how much of its life a log has used, and who is bound to it.
 
 use super::api::time;
-use mgs_api::{Log, LogReader, Problem};
+use mgs_api::{Forecast, Log, LogReader, Problem};
 use mgs_core::Now;
 use mgs_core::engine::Engine;
-use mgs_core::model::logs::LogEntry;
-use mgs_core::model::names::log_base;
+use mgs_core::model::logs::{self, LogEntry};
+use mgs_core::model::names::{log_base, next_of};
 use std::collections::BTreeMap;
+
+/// Pinned nodes of a log that are named.
+const NAMED: usize = 64;
 
 /// Logs as the API shows them.
 pub(super) fn list<'a>(
@@ -14,12 +17,12 @@ pub(super) fn list<'a>(
     now: Now,
     logs: impl Iterator<Item = (&'a String, &'a LogEntry)>,
 ) -> Vec<Log> {
-    let mut readers: BTreeMap<(&str, u64), u64> = BTreeMap::new();
-    for (log, fetched) in engine.exports().iter().flat_map(|export| &export.fetched) {
-        *readers.entry((log, fetched.oid)).or_default() += 1;
+    let mut readers: BTreeMap<u64, u64> = BTreeMap::new();
+    for fetched in engine.exports().iter().flat_map(|export| export.fetched.values()) {
+        *readers.entry(fetched.oid).or_default() += 1;
     }
     logs.map(|(name, entry)| {
-        let readers = readers.get(&(name.as_str(), entry.head.oid)).copied().unwrap_or(0);
+        let readers = readers.get(&entry.head.oid).copied().unwrap_or(0);
         log_of(engine, name, entry, readers, now)
     })
     .collect()
@@ -30,6 +33,13 @@ fn log_of(engine: &Engine, name: &str, entry: &LogEntry, readers: u64, now: Now)
     let total = entry.log.last_index();
     let base = log_base(name);
     let (budget, created) = (entry.budget(), entry.head.created);
+    let (forecast, full_at) = match budget.forecast(now.wall) {
+        logs::Forecast::TooEarly => (Forecast::TooEarly, None),
+        logs::Forecast::Steady => (Forecast::Steady, None),
+        logs::Forecast::Full(at) => (Forecast::Full, Some(time(at))),
+    };
+    let next = Some(next_of(name)).filter(|next| engine.view().logs.contains_key(next));
+    let pinned = engine.pinned(name);
     Log {
         name: name.to_owned(),
         fs: (name.contains('-') && engine.view().fs.contains_key(base)).then(|| base.to_owned()),
@@ -41,8 +51,12 @@ fn log_of(engine: &Engine, name: &str, entry: &LogEntry, readers: u64, now: Now)
         size: entry.log.end(),
         budget_used: Log::budget_used(total),
         commits_left: budget.commits_left(),
-        full_at: budget.full_at(created, now.wall).map(time),
+        forecast,
+        full_at,
         readers,
+        next,
+        pinned: pinned.iter().take(NAMED).map(ToString::to_string).collect(),
+        pinned_count: pinned.len() as u64,
         created: (created != 0).then(|| time(created)),
     }
 }
@@ -52,7 +66,7 @@ pub(super) fn readers(engine: &Engine, name: &str) -> Result<Vec<LogReader>, Pro
     let logs = &engine.view().logs;
     let entry = logs.get(name).ok_or_else(|| Problem::unknown_name("log", name, logs.keys()))?;
     let of = engine.exports().iter().filter_map(|export| {
-        let fetched = export.fetched.get(name).filter(|f| f.oid == entry.head.oid)?;
+        let fetched = export.fetched_of(name, entry.head.oid)?;
         Some(LogReader {
             nid: export.address.peer.to_string(),
             uuid: export.uuid.clone(),

@@ -19,6 +19,8 @@ use tokio::sync::Notify;
 
 use super::{LogFile, Mgs, Order};
 
+#[path = "fake_logs.rs"]
+mod logs;
 #[path = "fake_params.rs"]
 mod params;
 
@@ -97,11 +99,11 @@ impl Mgs for Fake {
             self.fs(fs).await?;
         }
         let wanted = |log: &Log| fs.is_none() || log.fs.as_deref() == fs;
-        Ok(all(logs().into_iter().filter(wanted).collect()))
+        Ok(all(logs::logs().into_iter().filter(wanted).collect()))
     }
 
     async fn log_readers(&self, name: &str) -> Result<List<LogReader>, Problem> {
-        let log = pick("log", name, logs(), |log| &log.name)?;
+        let log = pick("log", name, logs::logs(), |log| &log.name)?;
         let (nid, uuid) = ("10.77.0.4@tcp".to_owned(), "f6e30fc2-ff62-480a-b3c4-ecc8d80add6f".to_owned());
         Ok(all(vec![LogReader { nid, uuid, index: 50, last: log.last_index, at: at(900) }]))
     }
@@ -112,7 +114,13 @@ impl Mgs for Fake {
             "params" => Bytes::new(),
             "damaged" => Bytes::from_static(b"not a log"),
             "unready" => return Err(Problem::new(ProblemKind::NotNow, "mgsd", "is starting")),
-            _ => return Err(Problem::unknown_name("log", name, logs().iter().map(|log| log.name.clone()))),
+            _ => {
+                return Err(Problem::unknown_name(
+                    "log",
+                    name,
+                    logs::logs().iter().map(|log| log.name.clone()),
+                ));
+            }
         };
         Ok(LogFile { seq: SEQ, bytes })
     }
@@ -537,41 +545,6 @@ fn clients() -> Vec<ClientExport> {
             conn_cnt: 1,
         },
     ]
-}
-
-fn logs() -> Vec<Log> {
-    let empty = Log {
-        name: "params".to_owned(),
-        fs: None,
-        id: "[0xa:0x1:0x0]".to_owned(),
-        records_live: 0,
-        records_total: 0,
-        records_pad: 0,
-        last_index: 0,
-        size: 0,
-        budget_used: Log::budget_used(0),
-        commits_left: None,
-        full_at: None,
-        readers: 0,
-        created: None,
-    };
-    let (total, live) = (55, 48);
-    let used = Log {
-        name: "testfs-client".to_owned(),
-        fs: Some("testfs".to_owned()),
-        id: "[0xa:0x3:0x0]".to_owned(),
-        records_live: live,
-        records_total: total,
-        records_pad: 1,
-        last_index: total,
-        size: 17_184,
-        budget_used: Log::budget_used(total),
-        commits_left: Some(5_800),
-        full_at: Some(at(100_000_000)),
-        readers: 1,
-        created: Some(at(100)),
-    };
-    vec![empty, used]
 }
 
 fn decisions() -> Vec<Decision> {

@@ -4,12 +4,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use mgs_api::{Change, List, Log, LogReader, LogRecord, Problem, ProblemKind};
+use mgs_api::{Change, List, Log, LogReader, LogRecord, LogRetire, Problem, ProblemKind};
 use mgs_core::model::command::log::Command;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::answer::{Answer, Filter, Name, Ordered, Refusal, Shared};
+use super::answer::{Answer, Document, Filter, Name, Ordered, Refusal, Shared};
 use super::records;
 
 /// Header of a raw log: the `seq` that the bytes reflect.
@@ -147,6 +147,40 @@ pub(super) async fn remove(State(mgs): State<Shared>, Name(log): Name, by: Order
 ))]
 pub(super) async fn compact(State(mgs): State<Shared>, Name(name): Name, by: Ordered) -> Answer<Change> {
     by.change(&mgs, Command::Compact { name }).await
+}
+
+/// Begins a newer generation of a log beside it, for nodes that never read it.
+#[utoipa::path(post, path = "/v1/logs/{name}/renew", tag = "log", operation_id = "log_renew",
+    params(
+        ("name" = String, Path, description = "name of the log, such as testfs-client"),
+        ("dry_run" = Option<bool>, Query, description = "say what would be done, change nothing"),
+    ),
+    responses(
+        (status = 200, description = "what was done", body = Change),
+        (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn renew(State(mgs): State<Shared>, Name(log): Name, by: Ordered) -> Answer<Change> {
+    by.change(&mgs, Command::Renew { log }).await
+}
+
+/// Gives up the older generation of a log.
+#[utoipa::path(post, path = "/v1/logs/{name}/retire", tag = "log", operation_id = "log_retire",
+    params(
+        ("name" = String, Path, description = "name of the log, such as testfs-client"),
+        ("dry_run" = Option<bool>, Query, description = "say what would be done, change nothing"),
+    ),
+    request_body = LogRetire,
+    responses(
+        (status = 200, description = "what was done", body = Change),
+        (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn retire(
+    State(mgs): State<Shared>,
+    Name(log): Name,
+    by: Ordered,
+    Document(how): Document<LogRetire>,
+) -> Answer<Change> {
+    by.change(&mgs, Command::Retire { log, force: how.force }).await
 }
 
 /// Writes logs anew without what no reader executes; nobody may be connected.

@@ -79,6 +79,8 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(log::cancel))
         .routes(routes!(log::remove))
         .routes(routes!(log::compact))
+        .routes(routes!(log::renew))
+        .routes(routes!(log::retire))
         .routes(routes!(log::clear))
         .routes(routes!(param::list, param::set, param::unset))
         .routes(routes!(param::effective))

@@ -116,7 +116,7 @@ async fn values_of_a_newer_format_are_refused() {
         serde_json::from_slice(&rows(&db).into_iter().find(|r| r.key == "meta").unwrap().value).unwrap();
     assert_eq!(meta["format"], serde_json::json!({"written": 1, "min_reader": 1}));
     // readable: a newer release that changed nothing for old readers
-    for (min_reader, served) in [(1, true), (2, false)] {
+    for (min_reader, served) in [(1, true), (2, true), (3, false)] {
         meta["format"] = serde_json::json!({"written": 7, "min_reader": min_reader});
         let value = serde_json::to_vec(&meta).unwrap();
         let crc = i64::from(crc32fast::hash(&[b"meta\0", value.as_slice()].concat()));

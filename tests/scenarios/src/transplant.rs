@@ -42,7 +42,7 @@ pub async fn logs(dir: &Path, golden: &BTreeMap<&str, &[u8]>) -> Result<(), Erro
         let unreadable = |e: llog::Error| Error::Archive { path: (*log).into(), what: e.to_string() };
         let records = if file.is_empty() { None } else { Some(Log::from_file(file).map_err(unreadable)?) };
         let created = records.as_ref().map_or(0, |_| 1);
-        let mut head = heads.remove(log).unwrap_or(LogHead { oid, created });
+        let mut head = heads.remove(log).unwrap_or(LogHead { oid, created, ..LogHead::default() });
         if head.created == 0 {
             head.created = created;
         }

@@ -43,6 +43,7 @@ pub(crate) fn connect(
         op_flags: body.op_flags,
         address: open.from,
         data: request.data.clone(),
+        tag: engine.tag(body.handle, body.conn_cnt),
     };
     let (cookie, again) = engine.connect(&connect, now).map_err(|errno| Error::NotNow {
         what: "its earlier connection is still in use; it will expire, or the peer comes again with a higher count",
@@ -77,7 +78,7 @@ pub(crate) fn disconnect(engine: &mut Engine, id: ReqId, now: Now) -> Result<Ste
 
 impl Engine {
     fn connect(&mut self, connect: &Connect, now: Now) -> std::result::Result<(u64, bool), Errno> {
-        let cookie = self.new_cookie();
+        let cookie = self.new_cookie(connect.tag);
         let mut connected = self.exports.connect(connect, cookie, now);
         // What only waits for somebody's word keeps no node from connecting anew: it sends it again.
         if connected == Connected::Refused(Errno::EBUSY)

@@ -1,7 +1,7 @@
 //! The log service: open by name (501), header (503), blocks (502, 508). There is no close; the id names the log.
 
 use crate::Errno;
-use crate::engine::{Answer, Engine, ReqId, Step};
+use crate::engine::{Answer, Engine, Generation, ReqId, Step};
 use crate::error::{Error, Result};
 use crate::export::Fetched;
 use crate::model::logs::LogEntry;
@@ -41,7 +41,11 @@ pub(crate) fn open(engine: &mut Engine, id: ReqId, message: &Message, now: Now) 
         {
             engine.opens(export, log_base(&name), now);
         }
-        let found = engine.view.logs.get(&name).map(LogEntry::id);
+        let found = match engine.generation(id, &name)? {
+            Generation::Log(found) => Some(found),
+            Generation::Absent => None,
+            Generation::Retired => return retired(engine, id, &name, now),
+        };
         if found.is_none()
             && engine.view.restore.as_ref().is_some_and(|r| r.is_gone(&name))
             && let Some(export) = engine.in_service(id)?.export
@@ -61,6 +65,18 @@ pub(crate) fn open(engine: &mut Engine, id: ReqId, message: &Message, now: Now) 
     let status = if found.is_some() { 0 } else { Errno::ENOENT.status() };
     let reply = LlogdBody { logid: found.unwrap_or_default(), ..LlogdBody::default() };
     Ok(Step::Reply(Answer::status(status, vec![buffer(&reply)])))
+}
+
+/// The reader holds an index of a generation that is gone. With ESTALE a client keeps what it has, and a server its
+/// local copy; ENOENT would make the server erase that.
+fn retired(engine: &mut Engine, id: ReqId, name: &str, now: Now) -> Result<Step> {
+    if let Some(export) = engine.in_service(id)?.export {
+        engine.is_retired(export, name, now);
+    }
+    "it has read a generation of the log that was retired: unmount everything on the node, then mount again"
+        .clone_into(&mut engine.in_service_mut(id)?.why);
+    let reply = buffer(&LlogdBody::default());
+    Ok(Step::Reply(Answer::status(Errno::ESTALE.status(), vec![reply])))
 }
 
 /// Why there is no such log. `None`: its absence is normal.
@@ -108,6 +124,12 @@ pub(crate) fn next_block(engine: &mut Engine, id: ReqId, message: &Message, now:
     let body = ask(message)?;
     let entry = log(engine, id, &body, now)?;
     let (block, oid) = (read::next_block(entry, &body), entry.head.oid);
+    if body.saved_index == 0
+        && let Some(export) = engine.in_service(id)?.export
+        && let Some(name) = engine.begins(export, &body, now)
+    {
+        return retired(engine, id, &name, now);
+    }
     let index = match &block {
         Block::Data(body, _) => body.saved_index,
         Block::End(_) => body.index.saturating_sub(1),
