@@ -216,7 +216,10 @@ fn real(path: &Path) -> PathBuf {
         if let (Ok(mut known), Ok(rest)) = (there.canonicalize(), absolute.strip_prefix(there)) {
             for part in rest.components() {
                 // What is to be made has no links.
-                if part == Component::ParentDir { drop(known.pop()) } else { known.push(part) }
+                match part {
+                    Component::ParentDir => drop(known.pop()),
+                    part => known.push(part),
+                }
             }
             return known;
         }
