@@ -73,7 +73,7 @@ pub(super) fn event(event: &Event) {
                 log,
                 used,
                 limit,
-                "log has used 70 % of its indices; plan a writeconf of its file system"
+                "log has used 70 % of its indices; renew it (mgsctl log renew)"
             );
         }
         Event::Answered { nid, op, object, status, .. } => {
@@ -81,7 +81,7 @@ pub(super) fn event(event: &Event) {
         }
         Event::OrderRefused { actor, errno, why } => tracing::warn!(actor, %errno, why, "order refused"),
         Event::MustRemount { nid, log } => {
-            tracing::warn!(%nid, log, "must be remounted: it has executed records that the restore took away");
+            tracing::warn!(%nid, log, "must be remounted: it has read of this log what a restore took away, or a generation that was retired");
         }
         Event::Barrier { fs, state, by } => tracing::info!(fs, state, by, "write barrier"),
         Event::Bug { what } => tracing::error!(what, "bug"),

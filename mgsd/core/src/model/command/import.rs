@@ -204,7 +204,7 @@ fn odd(tx: &mut Tx<'_>, log: &str) {
     }
     if budget.is_low() {
         tx.warn(format!(
-            "log '{log}': {} of {} indices are used; plan a writeconf",
+            "log '{log}': {} of {} indices are used; renew it (mgsctl log renew)",
             budget.used, budget.limit
         ));
     }
@@ -222,6 +222,10 @@ fn conf_settings(tx: &mut Tx<'_>, fs: &str, logs: &[String]) {
                 continue;
             }
             let scope = match TargetId::parse_svname(device) {
+                // Of the whole file system, in the log of each MDT.
+                Some((_, id)) if SQUASH.contains(&record.name.as_str()) && tx.target(fs, id).is_some() => {
+                    Scope::Fs
+                }
                 Some((_, id)) if tx.target(fs, id).is_none() => {
                     unknown.insert(format!("{device}.{}", record.name));
                     continue;
@@ -248,6 +252,9 @@ fn conf_settings(tx: &mut Tx<'_>, fs: &str, logs: &[String]) {
         ));
     }
 }
+
+/// What no single MDT has.
+const SQUASH: [&str; 2] = ["mdt.root_squash", "mdt.nosquash_nids"];
 
 /// Written because another parameter was set, `mdc.active` or `mdt.root_squash`; nobody can set it.
 fn follows(fs: &str, name: &str) -> bool {
