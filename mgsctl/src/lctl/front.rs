@@ -53,10 +53,7 @@ impl Front<'_> {
             | Error::BadAddress(_) => {
                 self.complain(crate::table::one_line(&error.to_string()));
             }
-            Error::Refused(_) if std::io::stderr().is_terminal() => {
-                self.complain(format!("# {}", crate::table::one_line(&error.to_string())));
-            }
-            Error::Refused(_) => {}
+            Error::Refused(_) => self.note(&error.to_string()),
         }
         if matches!(error, Error::Unreachable { .. }) {
             self.complain("No device found for name MGS: Invalid argument");
@@ -65,12 +62,17 @@ impl Front<'_> {
         Errno::of(error)
     }
 
+    /// A line beyond those of lctl, for a person at a terminal.
+    pub(super) fn note(&self, text: &str) {
+        if std::io::stderr().is_terminal() {
+            self.complain(format!("# {}", crate::table::one_line(text)));
+        }
+    }
+
     /// What a person at a terminal should know though it is no error.
     pub(super) fn warn(&self, warnings: &[String]) {
-        if std::io::stderr().is_terminal() {
-            for warning in warnings {
-                self.complain(format!("# {}", crate::table::one_line(warning)));
-            }
+        for warning in warnings {
+            self.note(warning);
         }
     }
 }

@@ -1,25 +1,12 @@
-//! `get_param`, and the `set_param` of what an MGS has of its own: the tree `mgs.MGS`, made of documents of the API.
+//! `get_param`, and the `set_param` of what an MGS has of its own.
 
-use mgs_api::{FileSystem, RecoverySwitch};
+use mgs_api::{RecoverySwitch, StartupTime};
+use tunables::{Assignment, Catalogue, Judge, Syntax};
 
 use super::errno::Errno;
 use super::front::{Done, End, Front};
 use super::getopt::{Given, Opt, flag, parse, word};
-use super::live;
-
-/// One parameter.
-struct Param {
-    /// `["mgs", "MGS", "live", "testfs"]`: a NID has dots of its own.
-    path: Vec<String>,
-    /// As it is read, without the last newline; or why it cannot be.
-    value: Result<String, Errno>,
-}
-
-impl Param {
-    fn name(&self) -> String {
-        self.path.join(".")
-    }
-}
+use super::tree::{Param, tree};
 
 /// Options of `get_param`. Those that need files and links are taken and mean nothing here.
 const GET: &[Opt] = &[
@@ -153,6 +140,7 @@ async fn set_one(front: &Front<'_>, path: &str, value: &str, quiet: bool) -> Don
             pattern.shown(),
             Errno::ENOENT.text
         ));
+        front.note(&of_other_nodes(path, value));
         return Err(fail(Errno::ENOENT));
     }
     for param in found {
@@ -160,6 +148,7 @@ async fn set_one(front: &Front<'_>, path: &str, value: &str, quiet: bool) -> Don
         let (root, done) = match parts.as_slice() {
             ["mgs", _, "live", fs] => (DEBUGFS, write_live(front, fs, value).await),
             ["mgs", _, "evict_client"] => (SYSFS, evict(front, value).await),
+            ["mgs", _, "ir_timeout"] => (SYSFS, write_ir_timeout(front, value).await),
             _ => {
                 let file = format!("{SYSFS}/{}", param.path.join("/"));
                 front.complain(format!("error: {}: opening '{file}': {}", front.name, Errno::EACCES.text));
@@ -178,102 +167,46 @@ async fn set_one(front: &Front<'_>, path: &str, value: &str, quiet: bool) -> Don
     Ok(())
 }
 
+/// What is to be said of a parameter that an MGS does not have: whether a node of another kind would take it.
+fn of_other_nodes(path: &str, value: &str) -> String {
+    let assignment = Assignment::new(Syntax::SetParam, format!("{path}={value}"));
+    let verdict = Judge::new(Catalogue::shipped()).judge(&assignment);
+    match verdict.is_refused() {
+        true => format!("{verdict} ({})", verdict.class.label()),
+        false => format!(
+            "an MGS has no {path}: it is set on the node that has it, or with 'set_param -P' for all of them"
+        ),
+    }
+}
+
 /// `nid:10.0.0.4@tcp`, `uuid:…`, or either without its word. A kernel evicts by UUID only where the word is missing.
 async fn evict(front: &Front<'_>, who: &str) -> Result<(), Errno> {
     let who = who.strip_prefix("nid:").or_else(|| who.strip_prefix("uuid:")).unwrap_or(who);
     front.api.client_evict(who, false).await.map(|_| ()).map_err(|error| front.errno(&error))
 }
 
-/// `state=full`, `state=disabled`. A state that follows from what is connected cannot be set: *partial* switches on, as
-/// *full* does.
-async fn write_live(front: &Front<'_>, fs: &str, value: &str) -> Result<(), Errno> {
-    let enabled = match value.trim() {
-        "state=full" | "state=partial" => true,
-        "state=disabled" => false,
-        _ => return Err(Errno::EINVAL),
-    };
-    let done = front.api.fs_recovery(fs, RecoverySwitch { enabled }, false).await;
+/// Seconds. A kernel takes them, and says that it does not.
+async fn write_ir_timeout(front: &Front<'_>, value: &str) -> Result<(), Errno> {
+    let seconds = value.trim().parse().map_err(|_| Errno::EINVAL)?;
+    let done = front.api.fs_startup(StartupTime { seconds }, false).await;
     done.map(|_| ()).map_err(|error| front.errno(&error))
 }
 
-/// Everything, in the order of a kernel: first what stands in sysfs, by name; then the directories.
-async fn tree(front: &Front<'_>) -> Done<Vec<Param>> {
-    let read = async {
-        let status = front.api.status().await?;
-        let file_systems = front.api.fs_list().await?.items;
-        let targets = front.api.targets(None).await?.items;
-        let clients = front.api.clients().await?.items;
-        let logs = front.api.logs(None).await?.items;
-        Ok::<_, mgs_api::Error>((status, file_systems, targets, clients, logs))
-    };
-    let maps = nodemaps(front).await?;
-    let (status, file_systems, targets, clients, logs) =
-        read.await.map_err(|error| End::Errno(front.errno(&error)))?;
-    let mgs = status.name.as_str();
-    let mut tree = Vec::new();
-    let mut add = |path: &[&str], value: String| {
-        let path = ["mgs", mgs].iter().chain(path).map(|part| (*part).to_owned()).collect();
-        tree.push(Param { path, value: Ok(value) });
-    };
-    let counter = |name: &str| status.counters.get(name).copied().unwrap_or(0).to_string();
-    add(&["eviction_count"], counter("evictions"));
-    add(&["num_exports"], clients.len().to_string());
-    add(&["uuid"], mgs.to_owned());
-    for client in &clients {
-        add(&["exports", &client.nid, "export"], live::export(mgs, client));
-        add(&["exports", &client.nid, "uuid"], client.uuid.clone());
-    }
-    add(&["filesystems"], names(&file_systems));
-    let params = logs.iter().find(|log| log.name == "params");
-    let steps = match params.filter(|log| log.size != 0) {
-        Some(log) => live::last_step(front, &log.name).await?,
-        None => 1,
-    };
-    let state = file_systems.first().map_or(mgs_api::IrState::Full, |fs| fs.ir_state);
-    let mut live: Vec<(&str, String)> = vec![("params", live::params(steps, state))];
-    for fs in &file_systems {
-        let own: Vec<&str> = targets.iter().filter(|t| t.fs == fs.name).map(|t| t.name.as_str()).collect();
-        live.push((&fs.name, live::file_system(fs, &own)));
-    }
-    live.sort_by_key(|(name, _)| *name);
-    for (name, text) in live {
-        add(&["live", name], text);
-    }
-    add(&["srpc_rules"], String::new());
-    for (path, value) in maps {
-        tree.push(Param { path, value: Ok(value) });
-    }
-    let path = ["mgs", mgs, "evict_client"].map(str::to_owned).to_vec();
-    tree.insert(0, Param { path, value: Err(Errno::EACCES) });
-    tree.sort_by_key(|param| {
-        param.path.get(2).is_some_and(|p| ["filesystems", "srpc_rules"].contains(&p.as_str()))
-    });
-    Ok(tree)
-}
-
-/// `nodemap.*`.
-async fn nodemaps(front: &Front<'_>) -> Done<Vec<(Vec<String>, String)>> {
-    let read = async {
-        let all = front.api.nodemaps().await?;
-        let mut out =
-            vec![(vec!["nodemap".to_owned(), "active".to_owned()], u8::from(all.active).to_string())];
-        for entry in &all.items {
-            let map = front.api.nodemap(&entry.name).await?;
-            for (name, value) in crate::nodemap::properties::all(&map) {
-                // A list comes with the line break in front that is printed behind the name.
-                let value = value.strip_prefix('\n').unwrap_or(&value).to_owned();
-                out.push((vec!["nodemap".to_owned(), entry.name.clone(), name.to_owned()], value));
+/// Commands, `;` between them: `state=full`, `state=disabled`, and `0`, which counts notifications anew. A state that
+/// follows from time and from what is connected cannot be set: *partial* and *startup* switch on, as *full* does.
+async fn write_live(front: &Front<'_>, fs: &str, value: &str) -> Result<(), Errno> {
+    for command in value.trim().split(';') {
+        let done = match command {
+            "state=full" | "state=partial" | "state=startup" => {
+                front.api.fs_recovery(fs, RecoverySwitch { enabled: true }, false).await
             }
-        }
-        Ok::<_, mgs_api::Error>(out)
-    };
-    read.await.map_err(|error| End::Errno(front.errno(&error)))
-}
-
-fn names(file_systems: &[FileSystem]) -> String {
-    let names: Vec<&str> = file_systems.iter().map(|fs| fs.name.as_str()).collect();
-    // One name stands below the name of the parameter, too: the file ends in a newline, and `=` would read as a value.
-    names.join("\n")
+            "state=disabled" => front.api.fs_recovery(fs, RecoverySwitch { enabled: false }, false).await,
+            "0" => front.api.fs_recovery_reset(fs, false).await,
+            _ => return Err(Errno::EINVAL),
+        };
+        done.map_err(|error| front.errno(&error))?;
+    }
+    Ok(())
 }
 
 /// `dl`: the one device there is, with the number of its connections.

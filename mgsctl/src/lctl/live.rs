@@ -1,9 +1,9 @@
 //! Texts of `mgs.MGS.live.*` and `mgs.MGS.exports.*` (`mgs_nids.c: lprocfs_rd_ir_state`, `genops.c`).
 
-use mgs_api::{ClientExport, FileSystem, IrState};
+use mgs_api::{ClientExport, FileSystem, IrState, SecurityRule};
 
 use super::front::{Done, Front};
-use super::logs;
+use super::{logs, srpc};
 
 /// `fsdb_flags` of a file system that is in order.
 const FLAGS: u32 = 0x20;
@@ -12,20 +12,20 @@ const FLAGS: u32 = 0x20;
 const FIRST_VERSION: u64 = 2;
 
 /// A file system. What notifying its readers took is zero: it is queued, and nobody waits for it.
-pub(super) fn file_system(fs: &FileSystem, targets: &[&str]) -> String {
-    let head = text(&fs.name, fs.generation, targets);
+pub(super) fn file_system(fs: &FileSystem, targets: &[&str], rules: &[SecurityRule]) -> String {
+    let head = text(&fs.name, fs.generation, targets, &srpc::of_file_system(rules, &fs.name));
     format!("{head}{}", recovery(fs.ir_state, fs.nonir_clients, fs.nidtbl_version, fs.ir_notified))
 }
 
 /// `params`, which a kernel lists among the file systems.
 pub(super) fn params(steps: u32, state: IrState) -> String {
-    format!("{}{}", text("params", steps, &[]), recovery(state, 0, FIRST_VERSION, 0))
+    format!("{}{}", text("params", steps, &[], ""), recovery(state, 0, FIRST_VERSION, 0))
 }
 
-fn text(name: &str, generation: u32, targets: &[&str]) -> String {
+fn text(name: &str, generation: u32, targets: &[&str], rules: &str) -> String {
     let targets: String = targets.iter().map(|target| format!("{target}\n")).collect();
     format!(
-        "fsname: {name}\nflags: {FLAGS:#x}     gen: {generation}\n{targets}\nSecure RPC Config Rules:\n\n"
+        "fsname: {name}\nflags: {FLAGS:#x}     gen: {generation}\n{targets}\nSecure RPC Config Rules:\n{rules}\n"
     )
 }
 

@@ -18,6 +18,8 @@ mod logs;
 mod nodemap;
 mod param;
 mod pool;
+mod srpc;
+mod tree;
 
 use mgs_api::Client;
 

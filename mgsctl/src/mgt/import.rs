@@ -9,7 +9,7 @@ use super::iam::decode as read_index;
 use super::{Disk, Mountdata};
 use crate::change;
 use crate::exit::Failure;
-use crate::output::Output;
+use crate::output::{Format, Output};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Command {
@@ -53,10 +53,12 @@ impl Command {
         let status = api.status().await?;
         let (class, plan) = class(&disk, self.was.as_deref(), &status.nids);
         let (mgt, odd) = document(&disk, &self.from.display().to_string())?;
-        // Said before anything is done.
-        eprintln!("# class: {}", words(class));
+        // A person is told before anything is done.
+        if out.format() == Format::Table {
+            out.bytes(found(class, &plan, &odd).as_bytes())?;
+        }
         let change = api.import(&mgt, self.how.dry_run).await?;
-        out.document(&Imported { class, plan, odd, change }, show)
+        out.document(&Imported { class, plan, odd, change }, done)
     }
 }
 
@@ -159,10 +161,15 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-fn show(imported: &Imported) -> String {
-    let mut out = format!("class: {}\n", words(imported.class));
-    out.extend(imported.plan.iter().map(|line| format!("  {line}\n")));
-    out.extend(imported.odd.iter().map(|line| format!("odd: {line}\n")));
+fn found(class: Class, plan: &[String], odd: &[String]) -> String {
+    let mut out = format!("class: {}\n", words(class));
+    out.extend(plan.iter().map(|line| format!("  {line}\n")));
+    out.extend(odd.iter().map(|line| format!("odd: {line}\n")));
+    out
+}
+
+fn done(imported: &Imported) -> String {
+    let mut out = String::new();
     let mut change = imported.change.clone();
     // Of each log its length: its records are those of the source.
     let lengths: Vec<String> =

@@ -1,5 +1,7 @@
 //! What was typed on the node of the recorded MGS: `vectors/lctl`.
 
+use std::time::Duration;
+
 /// A command line and what it printed.
 #[derive(Clone, Debug)]
 pub(crate) struct Typed {
@@ -9,6 +11,8 @@ pub(crate) struct Typed {
     /// stdout and stderr in one.
     pub(crate) printed: String,
     pub(crate) code: i32,
+    /// When it was typed, since the Unix epoch.
+    pub(crate) at: Duration,
 }
 
 pub(crate) fn session(name: &str) -> Vec<Typed> {
@@ -22,7 +26,9 @@ pub(crate) fn session(name: &str) -> Vec<Typed> {
         let before = out.iter().filter(|t| t.stage.split('+').next() == Some(stage)).count();
         let stage = if before == 0 { stage.to_owned() } else { format!("{stage}+{before}") };
         let code = head.rsplit_once("rc=").unwrap().1.parse().unwrap();
-        out.push(Typed { stage, line: line.to_owned(), printed: printed.to_owned(), code });
+        let at: f64 = head.split("start=").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+        let at = Duration::from_secs_f64(at);
+        out.push(Typed { stage, line: line.to_owned(), printed: printed.to_owned(), code, at });
     }
     assert!(!out.is_empty(), "{name}");
     out
