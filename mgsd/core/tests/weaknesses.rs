@@ -164,7 +164,8 @@ fn reading_makes_nothing() {
     let peer = nid("10.0.0.4@tcp");
     let handle = mgs.connect(peer, "client");
     let before = mgs.store.clone();
-    for log in ["nosuch-client", "testfs-OST0042", "testfs-MDT0042", "nosuch-sptlrpc", "nodemap-client", "x"] {
+    for log in ["nosuch-client", "testfs-OST0042", "testfs-MDT0042", "nosuch-sptlrpc", "nodemap-client", "x"]
+    {
         let name = format!("{log}\0").into_bytes();
         let open = vec![encode(&LlogdBody::default()), name];
         assert_ne!(mgs.call(peer, handle, opc::LLOG_ORIGIN_HANDLE_CREATE, open).body().status, 0, "{log}");
@@ -178,7 +179,11 @@ fn reading_makes_nothing() {
             bits: 12,
             units: 256,
         };
-        assert_ne!(mgs.call(peer, handle, opc::MGS_CONFIG_READ, vec![encode(&ask)]).body().status, 0, "{name}");
+        assert_ne!(
+            mgs.call(peer, handle, opc::MGS_CONFIG_READ, vec![encode(&ask)]).body().status,
+            0,
+            "{name}"
+        );
     }
     for (fs, kind) in [("nosuch", ConfigKind::Config), ("nosuch", ConfigKind::Recover)] {
         let resource = ResId::config(fs, kind).unwrap();
@@ -255,7 +260,8 @@ fn security_rules_go_with_their_file_system() {
 #[test]
 fn nodes_whose_names_would_be_one_are_refused() {
     let mut mgs = site();
-    let (one, other) = ("fd00:1111:2222:3333:4444:5555:6666:7777@tcp", "2001:1111:2222:3333:4444:5555:6666:7777@tcp");
+    let (one, other) =
+        ("fd00:1111:2222:3333:4444:5555:6666:7777@tcp", "2001:1111:2222:3333:4444:5555:6666:7777@tcp");
     let at = |index, nid: &str| ost(index).with(|n| n.nids = vec![nid.to_owned()]);
     assert_eq!(register(&mut mgs, &at(5, one)).status, 0);
     assert_eq!(register(&mut mgs, &at(6, one)).status, 0, "two targets of one node");
@@ -282,7 +288,8 @@ fn a_target_that_wants_an_index_is_refused_like_any_other() {
     let mut mgs = site();
     let any = ost(0).with(|n| n.info.flags |= ldd::NEED_INDEX);
     mgs.order(registration::Command::Default(Policy::Closed).into()).unwrap();
-    let close = mgs_core::model::command::fs::Command::Policy { fs: "testfs".to_owned(), policy: Policy::Closed };
+    let close =
+        mgs_core::model::command::fs::Command::Policy { fs: "testfs".to_owned(), policy: Policy::Closed };
     mgs.order(close.into()).unwrap();
     let mut mgs = mgs.restarted();
     for node in [any.clone(), any.clone().of("newfs")] {

@@ -55,7 +55,8 @@ impl Bucket {
     fn take(&mut self, now: Duration) -> bool {
         let refills = now.saturating_sub(self.since).as_secs() / REFILL.as_secs();
         self.spent = self.spent.saturating_sub(refills);
-        self.since = if self.spent == 0 { now } else { self.since + Duration::from_secs(refills * REFILL.as_secs()) };
+        self.since =
+            if self.spent == 0 { now } else { self.since + Duration::from_secs(refills * REFILL.as_secs()) };
         let is_left = self.spent < BURST;
         self.spent += u64::from(is_left);
         is_left
@@ -73,7 +74,8 @@ impl Refusals {
             self.said.insert(key, now);
             return true;
         }
-        let actor = if self.again.len() < ACTORS || self.again.contains_key(actor) { actor } else { "others" };
+        let actor =
+            if self.again.len() < ACTORS || self.again.contains_key(actor) { actor } else { "others" };
         *self.again.entry(actor.to_owned()).or_default() += 1;
         false
     }
@@ -85,7 +87,8 @@ impl Engine {
         let Error::Forbidden { class, request, .. } = error else { return };
         let request = short(request);
         if self.refusals.is_news(actor, &request, now.mono) {
-            let kind = EventKind::Refused { request, class: (*class).to_owned(), why: short(&error.to_string()) };
+            let kind =
+                EventKind::Refused { request, class: (*class).to_owned(), why: short(&error.to_string()) };
             self.queue_entry(vec![Event { actor: actor.to_owned(), kind }], None);
         } else if self.refusals.again.values().sum::<u64>() == 1 {
             self.timer(now.mono + COUNTS, Timer::Refusals);
@@ -95,7 +98,8 @@ impl Engine {
     /// Refusals that were counted are written down as counts.
     pub(super) fn refusals_due(&mut self, now: Now) {
         let again = std::mem::take(&mut self.refusals.again);
-        let events = again.into_iter().map(|(actor, times)| Event { actor, kind: EventKind::RefusedAgain { times } });
+        let events =
+            again.into_iter().map(|(actor, times)| Event { actor, kind: EventKind::RefusedAgain { times } });
         self.queue_entry(events.collect(), None);
         self.plan(now);
     }

@@ -67,6 +67,11 @@ pub(super) fn apply(view: &mut View, changes: &Changes) -> Result<(), Error> {
     changes.iter().try_for_each(|(key, value)| view.apply(key, value.as_deref()))
 }
 
+/// What was applied to a later view before.
+pub(super) fn apply_as_in(later: &View, view: &mut View, changes: &Changes) -> Result<(), Error> {
+    changes.iter().try_for_each(|(key, value)| view.apply_as_in(later, key, value.as_deref()))
+}
+
 /// The view to come already has everything of the commit but its record.
 pub(super) fn apply_commit(view: &mut View, changes: &Changes) -> Result<(), Error> {
     let record = changes.range("commit/".to_owned().."commit0".to_owned());

@@ -34,15 +34,19 @@ pub(super) fn check(tx: &Tx<'_>, fs: &str, id: TargetId, nodes: &[Nid]) -> Resul
         let same = |other: &Nid| other != nid && node_uuid(other) == name;
         let own = nodes.iter().find(|other| same(other)).map(|other| (id, *other));
         let of_others = || {
-            tx.targets(fs).into_iter().filter(|of| *of != id).find_map(|of| {
-                Some((of, self::of(tx.target(fs, of)?).into_iter().find(same)?))
-            })
+            tx.targets(fs)
+                .into_iter()
+                .filter(|of| *of != id)
+                .find_map(|of| Some((of, self::of(tx.target(fs, of)?).into_iter().find(same)?)))
         };
         if let Some((of, other)) = own.or_else(of_others) {
             return Err(Error::refused(
                 format!("target '{}'", id.svname(fs)),
                 Errno::ENOTUNIQ,
-                format!("its node {nid} would have the name of {other}, the node of {}: '{name}'", of.svname(fs)),
+                format!(
+                    "its node {nid} would have the name of {other}, the node of {}: '{name}'",
+                    of.svname(fs)
+                ),
                 "put another NID of the node first: logs keep 39 characters of it",
             ));
         }
