@@ -22,7 +22,8 @@ pub struct ParamInForce {
     /// The same name for `lctl set_param -P`, and for `lctl conf_param`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub spellings: Vec<String>,
-    /// Who assigned it, and when; none: the logs have it, and nobody assigned it here.
+    /// Who assigned it, and when; of what came another way, such as by an import, whose commit wrote it. None: the chain
+    /// of commits no longer says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assigned: Option<ParamAssigned>,
 }
@@ -129,7 +130,7 @@ pub struct ParamTold {
     pub seq: u64,
     /// When.
     pub time: Time,
-    /// Who; none: nobody here.
+    /// Who; where nobody assigned it here, whose commit wrote the record. None: the chain of commits no longer says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
     /// The target whose registration brought it.
@@ -188,8 +189,9 @@ pub struct NodeReach {
     pub uuid: String,
     /// It has fetched through this index.
     pub fetched: u32,
-    /// When.
-    pub at: Time,
+    /// When; none: it has fetched nothing of this log yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Time>,
     /// It has fetched past the change.
     pub past: bool,
 }

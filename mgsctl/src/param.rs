@@ -193,7 +193,7 @@ fn entries(explained: &Explained<'_>) -> String {
         fields.add("stored", t.not_stored().map_or_else(|| "yes".to_owned(), |why| format!("no: it {why}")));
         fields.add("type", word(&t.value));
         fields.add("allowed", allowed);
-        fields.add_some("unit", t.unit.as_ref().or(t.default_unit.as_ref()));
+        fields.add_some("unit", t.bare_unit());
         fields.add_some("default", t.default.as_ref());
         fields.add_some("documented range", t.documented_range.as_ref());
         fields.add_some("limit of the node", t.runtime_limit.as_ref());

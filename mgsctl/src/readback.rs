@@ -72,7 +72,7 @@ pub(crate) fn status(reach: &ChangeReach) -> String {
     if reach.logs.is_empty() {
         return format!("commit {} wrote to no log: no node hears of it\n", reach.seq);
     }
-    let mut table = Table::new(&["LOG", "#INDEX", "NID", "#FETCHED", "PAST", "WHEN", "UUID"]);
+    let mut table = Table::new(&["LOG", "#INDEX", "NID", "#FETCHED", "GOT-IT", "WHEN", "UUID"]);
     for log in &reach.logs {
         if log.nodes.is_empty() {
             let none = String::new;
@@ -92,13 +92,24 @@ pub(crate) fn status(reach: &ChangeReach) -> String {
                 log.index.to_string(),
                 node.nid.clone(),
                 node.fetched.to_string(),
-                if node.past { "yes" } else { "no" }.to_owned(),
-                node.at.to_string(),
+                if node.past { "yes" } else { "not yet" }.to_owned(),
+                node.at.map_or_else(|| "never".to_owned(), |at| at.to_string()),
                 node.uuid.clone(),
             ]);
         }
     }
-    format!("commit {}; what is fetched need not be done yet\n{}", reach.seq, table.render())
+    let nodes = |past: bool| {
+        let all = reach.logs.iter().flat_map(|log| log.nodes.iter().filter(move |node| node.past == past));
+        all.map(|node| (&node.nid, &node.uuid)).collect::<std::collections::BTreeSet<_>>().len()
+    };
+    let verdict = match (nodes(false), nodes(true)) {
+        (0, 0) => "no connected node reads what it wrote".to_owned(),
+        (0, 1) => "fetched by the one connected node that reads it".to_owned(),
+        (0, all) => format!("fetched by all {all} connected nodes that read it"),
+        (1, _) => "1 node has not fetched it yet".to_owned(),
+        (behind, _) => format!("{behind} nodes have not fetched it yet"),
+    };
+    format!("commit {}: {verdict}; what is fetched need not be done yet\n{}", reach.seq, table.render())
 }
 
 pub(crate) fn policy(policy: &ParamPolicy) -> String {

@@ -170,3 +170,69 @@ async fn read_back(api: &Client, seqs: &[u64]) {
         assert!(found.registered && !found.readers.is_empty());
     }
 }
+
+/// Nobody keeps a setting for failover nodes: who added them is in the chain of commits.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn failover_nodes_are_shown_with_who_added_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let (_daemon, api) = start(dir.path(), port).await;
+    let server = node("10.9.0.3@tcp", port).await;
+    server.mount_mdt("testfs", 0).await.unwrap();
+    server.mount_ost("testfs", 0).await.unwrap();
+    let path = "obdfilter.testfs-OST0000.failover.node=10.9.0.5@tcp";
+    let seq = api.param_set(&assign(path, Some(ParamSyntax::SetParam)), false).await.unwrap().seq.unwrap();
+    let listed = api.params(Some("testfs")).await.unwrap().items;
+    let [found] = &listed[..] else { panic!("{listed:?}") };
+    assert_eq!(
+        (found.device.as_deref(), found.name.as_str(), found.value.as_str(), found.records.len()),
+        (Some("testfs-OST0000"), "failover.node", "10.9.0.5@tcp", 2)
+    );
+    assert!(found.spellings.iter().any(|s| s == "obdfilter.testfs-OST0000.failover.node"), "{found:?}");
+    let assigned = found.assigned.as_ref().unwrap();
+    assert!(assigned.by.starts_with("uid:") && assigned.seq == seq && assigned.from.is_none(), "{assigned:?}");
+    let read = api.param_effective("testfs-OST0000", "failover.node").await.unwrap();
+    let told: Vec<_> = read.readers.iter().flat_map(|r| &r.in_force).collect();
+    assert_eq!(told.len(), 2);
+    assert!(told.iter().all(|t| t.seq == seq && t.by == Some(assigned.by.clone())), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_catalogue_is_loaded_at_the_start_or_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let shipped = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tunables/catalogue.toml"));
+    let file = dir.path().join("catalogue.toml");
+    let text = shipped
+        .replace("\"max_cached_mb\"", "\"max_kept_mb\"")
+        .replace(".max_cached_mb\"", ".max_kept_mb\"");
+    std::fs::write(&file, text).unwrap();
+    let port = free_port();
+    let named = format!("--catalogue={}", file.display());
+    let arguments = ["--nid", "127.0.0.1@tcp", "--port", &port.to_string(), &named];
+    let (daemon, _) = serve(command(dir.path()).args(arguments)).await;
+    let api = format!("unix:{}", dir.path().join("api.sock").display());
+    let api = Client::connect(&api).await.unwrap();
+    let server = node("10.9.0.3@tcp", port).await;
+    server.mount_mdt("testfs", 0).await.unwrap();
+    assert!(api.param_set(&assign("testfs.llite.max_kept_mb=64", None), true).await.is_ok());
+    let refused = api.param_set(&assign("testfs.llite.max_cached_mb=64", None), true).await;
+    assert!(matches!(refused, Err(Error::Refused(p)) if p.detail.contains("(unknown)")));
+    drop(daemon);
+
+    // Half a file, another layout, no file: it does not start, and says why.
+    let other = tempfile::tempdir().unwrap();
+    let half = other.path().join("half.toml");
+    std::fs::write(&half, &shipped[..shipped.len() / 2]).unwrap();
+    let layout = other.path().join("layout.toml");
+    std::fs::write(&layout, shipped.replacen("schema = 1", "schema = 7", 1)).unwrap();
+    for (file, why) in
+        [(half, "TOML"), (layout, "schema 7"), (other.path().join("nosuch.toml"), "No such file")]
+    {
+        let named = format!("--catalogue={}", file.display());
+        let data = other.path().join("data");
+        let out = command(&data).args(["--nid", "127.0.0.1@tcp", "--port", "0", &named]).output().await.unwrap();
+        let said = String::from_utf8(out.stderr).unwrap();
+        assert_eq!(out.status.code(), Some(1), "{said}");
+        assert!(said.contains(&file.display().to_string()) && said.contains(why), "{said}");
+    }
+}

@@ -244,6 +244,12 @@ pub struct Tunable {
 }
 
 impl Tunable {
+    /// Unit of a bare number: `MiB` of a size that is printed in bytes.
+    pub fn bare_unit(&self) -> Option<&str> {
+        let (unit, of_size) = (self.unit.as_deref(), self.default_unit.as_deref());
+        if self.value == Type::Size { of_size.or(unit) } else { unit.or(of_size) }
+    }
+
     /// What conf_param would write instead, where its lookup by prefix finds another attribute.
     pub fn shadow(&self) -> Option<&str> {
         self.conf_via.as_deref()?.strip_prefix("shadowed:")

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use targets::{Node, mdt, ost, register};
 
 /// Names with values; `{}` stands for an index.
-const NAMES: [(&str, [&str; 3]); 22] = [
+const NAMES: [(&str, [&str; 3]); 24] = [
     ("testfs.sys.timeout", ["50", "77", "100"]),
     ("testfs.sys.at_max", ["300", "600", "601"]),
     ("testfs.sys.jobid_var", ["procname_uid", "disable", "nodelocal"]),
@@ -37,6 +37,8 @@ const NAMES: [(&str, [&str; 3]); 22] = [
     ("testfs.mdt.root_squash", ["0:0", "99:99", "65534:65534"]),
     ("testfs-MDT{}.mdc.active", ["0", "1", "0"]),
     ("testfs-OST{}.failover.node", ["10.0.0.5@tcp", "10.0.0.6@tcp:10.0.0.7@tcp", "10.0.0.5@tcp"]),
+    ("testfs-MDT{}.failover.node", ["10.0.0.5@tcp", "10.0.0.6@tcp:10.0.0.7@tcp", "10.0.0.5@tcp"]),
+    ("testfs-MDT{}.mdc.max_rpcs_in_flight", ["9", "10", "8"]),
     ("timeout", ["55", "66", "100"]),
     ("mdt.testfs-MDT{}.identity_expire", ["61", "91", "1200"]),
     ("obdfilter.testfs-OST{}.brw_size", ["2", "4", "8"]),

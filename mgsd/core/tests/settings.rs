@@ -333,15 +333,42 @@ fn a_second_name_is_read_back_before_and_after() {
     set(&mut mgs, "testfs-MDT0000.lod.dom_stripesize=512K");
     assert_eq!(told(&mgs, "testfs-MDT0000", name, "testfs-MDT0000"), "512K");
     unset(&mut mgs, "testfs-MDT0000.lod.dom_stripesize");
-    assert_eq!(told(&mgs, "testfs-MDT0000", name, "testfs-MDT0000"), "");
+    // 1 MiB, the default.
+    assert_eq!(told(&mgs, "testfs-MDT0000", name, "testfs-MDT0000"), "1048576");
 }
 
+/// A setting of the connection to an MDT stands behind the section that adds it, also when that is written anew: before
+/// it, it would end every mount.
 #[test]
-fn failover_nodes_are_no_value() {
+fn settings_of_an_mdt_follow_its_connection_through_a_writeconf() {
     let mut mgs = site();
-    set(&mut mgs, "testfs-OST0000.failover.node=10.77.0.5@tcp");
-    for name in ["failover.node", "obdfilter.testfs-OST0000.failover.node"] {
-        let error = effective(mgs.engine.view(), 0, "testfs-OST0000", name).unwrap_err().to_string();
-        assert!(error.contains("adds connections") && error.contains("log print testfs-client"), "{error}");
+    assert_eq!(register(&mut mgs, &mdt(1)).status, 0);
+    for text in [
+        "testfs-MDT0001.mdc.max_rpcs_in_flight=9",
+        "testfs-MDT0001.mdc.active=0",
+        "testfs-MDT0001.failover.node=10.0.0.7@tcp",
+    ] {
+        set(&mut mgs, text);
     }
+    assert_eq!(register(&mut mgs, &mdt(1).writeconf()).status, 0);
+    let log = |name: &str, role| {
+        let (tree, error) = execute_log(role, name, &mgs.engine.view().logs[name].log);
+        assert_eq!(error, None, "{name}");
+        tree
+    };
+    let (client, other) = (log("testfs-client", Role::Client), log("testfs-MDT0000", Role::Mdt));
+    let says = |tree: &lustre_peer::interp::ConfigTree, device: &str, name: &str| {
+        tree.params.get(&(device.to_owned(), name.to_owned())).cloned()
+    };
+    assert_eq!(says(&client, "testfs-MDT0001-mdc", "mdc.max_rpcs_in_flight").as_deref(), Some("9"));
+    assert_eq!(says(&client, "testfs-MDT0001-mdc", "mdc.active").as_deref(), Some("0"));
+    assert_eq!(says(&other, "testfs-MDT0001-osp-MDT0000", "osp.active").as_deref(), Some("0"));
+    let active = |tree: &lustre_peer::interp::ConfigTree| {
+        tree.mdts.iter().find(|((_, index), _)| *index == 1).map(|(_, member)| member.active)
+    };
+    assert_eq!((active(&client), active(&other)), (Some(false), Some(false)));
+    // NIDs come with the registration, which had none.
+    let failover = get(&mgs, "testfs-MDT0001", "failover.node");
+    assert!(failover.readers.iter().all(|r| r.in_force.is_empty()), "{failover:?}");
+    log("testfs-MDT0001", Role::Mdt);
 }

@@ -118,13 +118,16 @@ pub(super) fn reach(engine: &Engine, seq: Option<u64>) -> Result<ChangeReach, Pr
     let written = logs.iter().filter_map(|(log, entry)| {
         let index = entry.last_index_of(seq)?;
         let readers = engine.exports().iter().filter_map(|export| {
-            let f = export.fetched_of(log, entry.head.oid)?;
-            Some(NodeReach {
+            let found = export.fetched_of(log, entry.head.oid);
+            // Whoever has mounted reads `params`, once there is something in it.
+            let reads = found.is_some() || (log == PARAMS && !export.fetched.is_empty());
+            let fetched = found.map_or(0, |f| f.index);
+            reads.then(|| NodeReach {
                 nid: export.address.peer.to_string(),
                 uuid: export.uuid.clone(),
-                fetched: f.index,
-                at: time(f.at),
-                past: f.index >= index,
+                fetched,
+                at: found.map(|f| time(f.at)),
+                past: fetched >= index,
             })
         });
         let mut nodes: Vec<NodeReach> = readers.collect();

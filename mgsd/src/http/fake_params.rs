@@ -50,10 +50,10 @@ pub(super) fn status(seq: Option<u64>) -> ChangeReach {
         nid: nid.to_owned(),
         uuid: format!("{nid}-uuid"),
         fetched,
-        at: at(41),
+        at: (fetched > 0).then(|| at(41)),
         past: fetched >= 34,
     };
-    let nodes = vec![node("10.0.0.4@tcp", 31), node("10.0.0.3@tcp", 34)];
+    let nodes = vec![node("10.0.0.5@tcp", 0), node("10.0.0.4@tcp", 31), node("10.0.0.3@tcp", 34)];
     let log = LogReach { log: "testfs-client".to_owned(), index: 34, nodes };
     ChangeReach { seq: seq.unwrap_or(41), logs: vec![log] }
 }

@@ -161,6 +161,11 @@ impl Judge<'_> {
         let topology = self.topology?;
         let names: Vec<&str> = topology.filesystems().map(|(name, _)| name).collect();
         let typed = text.split(['-', '.']).next().unwrap_or(text);
+        // The file system is right, the target is not.
+        if let Some(fs) = topology.filesystem(typed).filter(|_| text != typed) {
+            let known: Vec<String> = fs.targets().take(MOST_NAMED + 1).map(|t| format!("{typed}-{t}")).collect();
+            return Some(format!("registered: {}", known.join(", ")));
+        }
         let near = suggest::nearest(typed, names.iter().copied());
         near.map(|name| format!("did you mean {name}?"))
             .or_else(|| (!names.is_empty()).then(|| format!("registered: {}", known_names(topology))))

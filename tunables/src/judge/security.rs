@@ -64,7 +64,7 @@ pub(crate) fn value(tunable: Option<&Tunable>, value: &str, policy: &Policy) -> 
             if tunable.is_some() { "would be run as root on the nodes" } else { "may be run by the nodes" };
         let message = format!("{:?} {what}, and is not in the list of allowed programs", shown(value));
         let finding = Finding::new(Class::Upcall, value, message).allowed(policy.executables.join(", "));
-        return Err(finding.suggest("have it added to the list by whoever may"));
+        return Err(finding.suggest(format!("root allows it with 'mgsctl param allow {}'", shown(value))));
     }
     if value.starts_with('/') && tunable.is_some_and(is_written) {
         let inside = |place: &String| value.strip_prefix(place.as_str()).is_some_and(|rest| !rest.is_empty());

@@ -77,6 +77,20 @@ impl Tx<'_> {
         live.filter_map(|r| Some((r.index, r.cfg().ok()?))).collect()
     }
 
+    /// A device is about to be added anew: what stands before that, and speaks of it, is skipped. A reader that begins
+    /// would find no such device there, and stop.
+    pub fn skip_device(&mut self, log: &str, device: &str) -> Result<(), Error> {
+        let about = format!("{device}.");
+        let mut found = BTreeSet::new();
+        for (_, cfg) in self.records(log) {
+            let live = cfg.marker().filter(|m| m.is_start() && !m.is_skip());
+            found.extend(
+                live.filter(|m| m.tgtname == device || m.comment.starts_with(&about)).map(|m| (m.tgtname, m.comment)),
+            );
+        }
+        found.iter().try_for_each(|(tgtname, comment)| self.skip_sections(log, tgtname, comment))
+    }
+
     /// What it does to logs, for people to see before or after. Backups are copies, and not shown.
     pub fn effects(&self) -> Vec<LogEffect> {
         let mut out = Vec::new();

@@ -128,7 +128,7 @@ pub fn effective(view: &View, wall: i64, device: &str, name: &str) -> Result<Eff
         conf_param,
         set_param,
         default: one(|t| t.default.clone()).or_else(|| is_connection.then(|| "none".to_owned())),
-        unit: one(|t| t.unit.clone().or_else(|| t.default_unit.clone())),
+        unit: one(|t| t.bare_unit().map(str::to_owned)),
         tunables,
         registered,
         readers: logs(&tx, &name).into_iter().map(|log| reader(&tx, &name, &log)).collect(),
@@ -176,6 +176,22 @@ fn understood(tx: &Tx<'_>, device: &str, name: &str) -> Result<Name, Error> {
         Some((scope, param.to_owned()))
     };
     let done = |conf, path| Ok(Name { fs: fs.clone(), conf, path, of });
+    let not_there = |name: &str| {
+        let whose = match prefix(name.split('.').next().unwrap_or(name)).map(|p| p.needs) {
+            Some(Needs::FileSystem) => Some(("the file system", fs.clone())),
+            Some(Needs::Ost) => Some(("one OST", format!("{fs}-OST0000"))),
+            Some(Needs::Mdt | Needs::MdtOrAll) => Some(("an MDT", format!("{fs}-MDT0000"))),
+            Some(Needs::Target) => Some(("one target", format!("{fs}-OST0000"))),
+            Some(Needs::Any) | None => None,
+        };
+        if let Some((whose, such)) = whose.filter(|_| !catalogue.by_conf_param(name).is_empty()) {
+            let hint = format!("name one such as {such}; 'mgsctl target list --fs {fs}' shows them");
+            return refuse(&format!("is a setting of {whose}"), hint);
+        }
+        let near = catalogue.near(name).join(" or ");
+        let meant = if near.is_empty() { String::new() } else { format!("did you mean {near}? ") };
+        refuse("is in no catalogue and no log", format!("{meant}'mgsctl param explain NAME' tells what there is"))
+    };
     let stored = |(scope, param): &(Scope, String)| tx.conf_setting(&fs, *scope, param).is_some();
     if !name.contains('.') {
         let mut all: Vec<(Scope, String)> = Vec::new();
@@ -188,7 +204,7 @@ fn understood(tx: &Tx<'_>, device: &str, name: &str) -> Result<Name, Error> {
         return match (all.as_slice(), catalogue.by_id(&format!("global.{name}"))) {
             ([], Some(_)) => done(None, Some(name.to_owned())),
             ([one], _) => done(Some(one.clone()), None),
-            ([], None) => refuse("has no such name", "see 'mgsctl param explain NAME'".to_owned()),
+            ([], None) => not_there(name),
             _ => refuse("has several of this name", format!("name one of {}", names.join(", "))),
         };
     }
@@ -226,7 +242,7 @@ fn understood(tx: &Tx<'_>, device: &str, name: &str) -> Result<Name, Error> {
         }
     }
     if catalogue.by_pattern(&path).is_empty() && !tx.set_settings().contains_key(path.as_str()) {
-        return refuse("has no such name", format!("see 'mgsctl param explain {}'", name.escape_default()));
+        return not_there(name);
     }
     done(None, Some(path))
 }

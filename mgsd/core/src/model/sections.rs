@@ -96,8 +96,10 @@ impl Writer<'_> {
         copy_mdt_log(tx, fs, self.id)?;
 
         let client = client_log(fs);
-        tx.skip_sections(&client, &name, "add mdc")?;
         let device = format!("{name}-mdc");
+        tx.skip_sections(&client, &name, "add mdc")?;
+        tx.skip_sections(&client, &name, "add failnid")?;
+        tx.skip_device(&client, &device)?;
         let mut records = self.connection(&device, "mdc", &clilmv(fs));
         records.push(LustreCfg::add_mdc(
             &clilmv(fs),
@@ -112,8 +114,10 @@ impl Writer<'_> {
             if mdt == self.id || tx.log_is_empty(&log) {
                 continue;
             }
-            tx.skip_sections(&log, &name, "add osp")?;
             let (device, lov) = (format!("{name}-osp-{mdt}"), mdtlov(fs, mdt));
+            tx.skip_sections(&log, &name, "add osp")?;
+            tx.skip_sections(&log, &name, "add failnid")?;
+            tx.skip_device(&log, &device)?;
             let mut records = self.connection(&device, "osp", &lov);
             records.push(LustreCfg::add_mdc(&lov, self.uuid, self.id.index, None));
             tx.section(fs, &log, &name, "add osp", 0, &records)?;

@@ -88,9 +88,14 @@ fn passed(text: &str, verdict: Verdict) -> Passed {
     if verdict.severity != tunables::Severity::Warn {
         return Passed { warnings, tolerated: None };
     }
-    warnings.insert(0, verdict.message.clone());
+    // Whoever stores it says that it waits.
+    let waits = verdict.class == Class::BadDevice;
+    if !waits {
+        let meant = verdict.suggestion.iter().fold(String::new(), |all, next| format!("{all}; {next}"));
+        warnings.insert(0, format!("{}{meant}", verdict.message));
+    }
     // What is behind is worth to know, and wrong is nothing of it.
-    let wrong = verdict.class < Class::TooNew;
+    let wrong = verdict.class < Class::TooNew && !waits;
     let tolerated = wrong.then(|| EventKind::ParamTolerated {
         assignment: text.to_owned(),
         class: verdict.class.label().to_owned(),
@@ -202,34 +207,39 @@ pub fn default_of(tx: &Tx<'_>, syntax: Syntax, name: &str) -> Result<String, Str
 /// Assignments in the other spelling that set the same, as `name=value`.
 pub fn same_elsewhere(tx: &Tx<'_>, syntax: Syntax, name: &str) -> Vec<String> {
     let mut found = Vec::new();
-    let names: Vec<String> =
-        translate(syntax_of(syntax), name).into_iter().filter(|t| t.exact).map(|t| t.name).collect();
     match syntax {
         Syntax::ConfParam => {
+            let names: Vec<String> =
+                translate(syntax_of(syntax), name).into_iter().map(|t| t.name).collect();
             for (path, setting) in tx.set_settings().into_iter().filter(|(_, s)| !s.is_unset()) {
                 let hit = names.iter().any(|name| tunables::covers(path, name));
                 found.extend(setting.values.last().filter(|_| hit).map(|v| format!("{path}={}", v.value)));
             }
         }
-        Syntax::SetParam => {
-            for (name, value) in names.iter().filter_map(|n| Some((n, InStore(tx).conf(n)?))) {
-                found.push(format!("{name}={value}"));
-            }
-        }
+        Syntax::SetParam => found.extend(conf_hit_by(tx, name)),
     }
     found
 }
 
-/// Whether a path of `set_param -P` meets what the logs of some file system set.
-pub fn hits_any_conf(tx: &Tx<'_>, path: &str) -> bool {
-    tx.file_systems().iter().any(|fs| {
-        tx.conf_settings(fs).into_iter().any(|((scope, name), setting)| {
+/// What the logs of file systems set, and a path of `set_param -P` meets, as `name=value`.
+fn conf_hit_by<'a>(tx: &'a Tx<'_>, path: &'a str) -> impl Iterator<Item = String> + 'a {
+    let last = tunables::segments(path).pop().unwrap_or_default();
+    let last = if tunables::is_wild(&last) { String::new() } else { last };
+    tx.file_systems().into_iter().flat_map(move |fs| {
+        let last = last.clone();
+        tx.conf_settings(&fs).into_iter().filter_map(move |((scope, name), setting)| {
+            let value = setting.values.last().filter(|v| !v.unset)?;
+            // Quota has another name in either spelling.
+            if !name.ends_with(&last) && !name.starts_with("quota.") {
+                return None;
+            }
             let device = match scope {
                 Scope::Fs => fs.clone(),
-                Scope::Target(id) => id.svname(fs),
+                Scope::Target(id) => id.svname(&fs),
             };
-            let names = translate(tunables::Syntax::ConfParam, &format!("{device}.{name}"));
-            !setting.is_unset() && names.iter().any(|t| tunables::overlap(path, &t.name))
+            let spelled = format!("{device}.{name}");
+            let names = translate(tunables::Syntax::ConfParam, &spelled);
+            names.iter().any(|t| tunables::overlap(path, &t.name)).then(|| format!("{spelled}={}", value.value))
         })
     })
 }

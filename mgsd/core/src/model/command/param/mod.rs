@@ -110,14 +110,7 @@ impl Command {
                     check_text(&assigned.name, &assigned.value)?;
                     doing.lenient = tx.validation() == Validation::Warn;
                     passed.warnings.into_iter().for_each(|warning| tx.warn(warning));
-                    for other in gate::same_elsewhere(tx, assigned.syntax, &assigned.spelled()) {
-                        tx.warn(match assigned.syntax {
-                            Syntax::ConfParam => {
-                                format!("a node that mounts takes {other}, which comes behind it")
-                            }
-                            Syntax::SetParam => format!("it comes behind {other}, and wins at every mount"),
-                        });
-                    }
+                    assigned.warn_of_others(tx);
                     assigned.plan(tx, doing)?;
                     if let Some(event) = passed.tolerated.filter(|_| tx.has_events()) {
                         tx.event(event);
@@ -227,7 +220,15 @@ impl Assigned {
             tx.knows_fs(device)
                 || device.match_indices('-').any(|(at, _)| device.get(..at).is_some_and(|fs| tx.knows_fs(fs)))
         });
-        let syntax = syntax.unwrap_or(if ours { Syntax::ConfParam } else { Syntax::SetParam });
+        // A file system that is mistyped: tesfts.sys.timeout.
+        let meant = || {
+            let (device, rest) = first?;
+            let class = rest.split('.').next()?;
+            let is_path = tunables::prefix(device).is_some() || !tx.view.catalogue.by_pattern(left).is_empty();
+            Some(!is_path && rest.contains('.') && tunables::prefix(class).is_some())
+        };
+        let conf = ours || meant() == Some(true);
+        let syntax = syntax.unwrap_or(if conf { Syntax::ConfParam } else { Syntax::SetParam });
         let (device, name) = match (syntax, first) {
             (Syntax::ConfParam, Some((device, name))) => (device.to_owned(), name.to_owned()),
             (Syntax::ConfParam, None) => {
@@ -249,6 +250,24 @@ impl Assigned {
         Ok(Self { typed: syntax, syntax, device, name, value })
     }
 
+    /// Says what else sets the same, and which of the two holds.
+    fn warn_of_others(&self, tx: &mut Tx<'_>) {
+        /// Most that are named.
+        const NAMED: usize = 3;
+        let mut others = gate::same_elsewhere(tx, self.syntax, &self.spelled());
+        if others.len() > NAMED {
+            let more = others.len() - NAMED;
+            others.truncate(NAMED);
+            others.push(format!("{more} more"));
+        }
+        let others = others.join(", ");
+        match self.syntax {
+            _ if others.is_empty() => {}
+            Syntax::ConfParam => tx.warn(format!("a node that mounts takes {others}, which comes behind it")),
+            Syntax::SetParam => tx.warn(format!("it comes behind {others}, and wins at every mount")),
+        }
+    }
+
     /// As it is typed.
     fn spelled(&self) -> String {
         match self.syntax {
@@ -260,7 +279,7 @@ impl Assigned {
     /// Its target may be one that has not registered: somebody said so, or it is expected.
     fn waits(&self, tx: &Tx<'_>, asked: bool) -> bool {
         asked
-            || path::named_target(tx, &self.spelled()).is_some_and(|(fs, id)| {
+            || named_target(tx, &self.spelled()).is_some_and(|(fs, id)| {
                 let returns = tx.returning(&fs).is_some_and(|r| r.targets.contains(&id));
                 returns || tx.reserved(&fs, id).is_some()
             })

@@ -147,12 +147,7 @@ fn revert(tx: &mut Tx<'_>, path: &str, last: Option<&str>) -> Result<(), Error> 
         keepers(tx, path, last, &logs, "it has several values at a time");
         return Ok(());
     }
-    // A pattern without a device may hit what the logs of a file system set for one target.
     let default = match gate::default_of(tx, Syntax::SetParam, path) {
-        Ok(_) if gate::hits_any_conf(tx, path) => Err("the log of a file system sets some of it".to_owned()),
-        other => other,
-    };
-    let default = match default {
         Ok(default) => default,
         Err(why) => {
             keepers(tx, path, last, &logs, &why);
