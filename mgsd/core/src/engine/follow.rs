@@ -58,8 +58,8 @@ impl Engine {
             return self.out.push_back(Output::Lost(error.to_string()));
         }
         self.count("commits_followed");
+        self.next = trial;
         self.landed(Flight::of_others(changes, touched, running), now);
-        self.next = self.view.clone();
         self.plan(now);
     }
 }

@@ -86,9 +86,11 @@ impl Tx<'_> {
     pub fn set_nodemap(&mut self, name: &str, map: Option<Nodemap>) {
         let released: Vec<Span> = self.nodemap(name).into_iter().flat_map(Nodemap::spans).collect();
         released.into_iter().for_each(|span| self.release(span));
-        let owner: Arc<str> = name.into();
         let claimed: Vec<Span> = map.iter().flat_map(Nodemap::spans).collect();
-        claimed.into_iter().for_each(|span| self.claim(span, &owner));
+        if !claimed.is_empty() {
+            let owner: Arc<str> = name.into();
+            claimed.into_iter().for_each(|span| self.claim(span, &owner));
+        }
         self.nodemaps.maps.insert(name.to_owned(), map.map(Box::new));
     }
     /// Claims a span for a nodemap.

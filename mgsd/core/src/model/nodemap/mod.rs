@@ -17,6 +17,7 @@ pub use stored::{Part, PartKey};
 use sorted::Sorted;
 use spans::{Span, Spans};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use wire::nodemap::{IdKind, cluster_flags as f, cluster_flags2 as f2};
 
 /// Name of the nodemap of all clients that no other claims. It cannot be deleted and has no ranges and id maps.
@@ -91,26 +92,43 @@ pub struct Fileset {
 }
 
 /// Ids of clients and ids of the file system: one to one.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct IdMap {
     to_fs: Sorted<u32>,
-    to_client: Sorted<u32>,
+    /// The same from the other side; of a few pairs there is none: they are looked through.
+    to_client: Option<Box<Sorted<u32>>>,
 }
 
+/// So many pairs are a few: most nodemaps have no more.
+const FEW: usize = 16;
+
 impl IdMap {
+    const fn new() -> Self {
+        Self { to_fs: Sorted::new(), to_client: None }
+    }
     /// Adds a pair. Whatever had one of the two ids makes room; so did a kernel MGS.
     pub fn insert(&mut self, client: u32, fs: u32) {
         self.remove(client);
-        if let Some(old) = self.to_client.get(fs).copied() {
+        if let Some(old) = self.client(fs) {
             self.remove(old);
         }
         self.to_fs.insert(client, fs);
-        self.to_client.insert(fs, client);
+        match &mut self.to_client {
+            Some(to_client) => drop(to_client.insert(fs, client)),
+            None if self.to_fs.len() > FEW => {
+                let mut pairs: Vec<(u32, u32)> = self.iter().map(|(client, fs)| (fs, client)).collect();
+                pairs.sort_unstable();
+                self.to_client = Some(Box::new(pairs.into_iter().collect()));
+            }
+            None => {}
+        }
     }
     /// Removes the pair of a client's id; its id in the file system.
     pub fn remove(&mut self, client: u32) -> Option<u32> {
         let fs = self.to_fs.remove(client)?;
-        self.to_client.remove(fs);
+        if let Some(to_client) = &mut self.to_client {
+            to_client.remove(fs);
+        }
         Some(fs)
     }
     /// Id in the file system.
@@ -119,7 +137,10 @@ impl IdMap {
     }
     /// Id on the client.
     pub fn client(&self, fs: u32) -> Option<u32> {
-        self.to_client.get(fs).copied()
+        match &self.to_client {
+            Some(to_client) => to_client.get(fs).copied(),
+            None => self.iter().find(|(_, to)| *to == fs).map(|(client, _)| client),
+        }
     }
     /// Pairs in the order of the clients' ids.
     pub fn iter(&self) -> impl Iterator<Item = (u32, u32)> {
@@ -136,10 +157,20 @@ impl IdMap {
     /// Clients' ids from `first` to `last` lose their pairs.
     fn clear(&mut self, first: u32, last: u32) {
         for (_, fs) in self.to_fs.remove_range(first, last) {
-            self.to_client.remove(fs);
+            if let Some(to_client) = &mut self.to_client {
+                to_client.remove(fs);
+            }
         }
     }
 }
+
+impl PartialEq for IdMap {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_fs == other.to_fs
+    }
+}
+
+impl Eq for IdMap {}
 
 /// A nodemap.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -189,9 +220,9 @@ impl Nodemap {
             filesets: Sorted::new(),
             ranges: Sorted::new(),
             bans: Sorted::new(),
-            uid: IdMap { to_fs: Sorted::new(), to_client: Sorted::new() },
-            gid: IdMap { to_fs: Sorted::new(), to_client: Sorted::new() },
-            projid: IdMap { to_fs: Sorted::new(), to_client: Sorted::new() },
+            uid: IdMap::new(),
+            gid: IdMap::new(),
+            projid: IdMap::new(),
         }
     }
     /// A new one: it begins with the properties of the default nodemap, and without filesets.
@@ -250,7 +281,8 @@ pub struct Head {
 pub struct Nodemaps {
     /// What no single one has.
     pub head: Head,
-    maps: BTreeMap<String, Box<Nodemap>>,
+    /// Shared between views: most of them are the same in all.
+    maps: BTreeMap<Arc<str>, Arc<Nodemap>>,
     spans: Spans,
     /// Those whose lists lie beside them in the store.
     parted: std::collections::BTreeSet<String>,
@@ -260,7 +292,7 @@ impl Default for Nodemaps {
     fn default() -> Self {
         Self {
             head: Head::default(),
-            maps: BTreeMap::from([(DEFAULT.to_owned(), Box::new(Nodemap::untouched()))]),
+            maps: BTreeMap::from([(DEFAULT.into(), Arc::new(Nodemap::untouched()))]),
             spans: Spans::default(),
             parted: std::collections::BTreeSet::new(),
         }
@@ -270,11 +302,11 @@ impl Default for Nodemaps {
 impl Nodemaps {
     /// One by its name; the default nodemap is always there.
     pub fn get(&self, name: &str) -> Option<&Nodemap> {
-        self.maps.get(name).map(Box::as_ref)
+        self.maps.get(name).map(Arc::as_ref)
     }
     /// All in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Nodemap)> {
-        self.maps.iter().map(|(name, map)| (name.as_str(), map.as_ref()))
+        self.maps.iter().map(|(name, map)| (name.as_ref(), map.as_ref()))
     }
     /// How many, the default nodemap included.
     pub fn len(&self) -> usize {

@@ -76,12 +76,12 @@ impl fmt::Display for PartKey<'_> {
     }
 }
 
-/// Value of `nodemap/<name>`.
+/// Value of `nodemap/<name>`. `S`: text that needs no escapes, in place when it is read.
 #[derive(Serialize, Deserialize)]
-struct Stored {
+struct Stored<S> {
     id: u32,
     /// Words of [`words::FLAGS`].
-    flags: String,
+    flags: S,
     squash_uid: u32,
     squash_gid: u32,
     squash_projid: u32,
@@ -97,7 +97,7 @@ struct Stored {
     filesets: BTreeMap<u32, StoredFileset>,
     /// Absent: the lists lie beside it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    lists: Option<Lists>,
+    lists: Option<Lists<S>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -127,18 +127,19 @@ struct StoredFileset {
 }
 
 /// Ranges by id; pairs as `500:1000`, rows of them as `500-599:1000`.
-#[derive(Default, Serialize, Deserialize)]
-struct Lists {
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    ranges: BTreeMap<u32, String>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    bans: BTreeMap<u32, String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    uid: Vec<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    gid: Vec<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    projid: Vec<String>,
+#[derive(Serialize, Deserialize)]
+#[serde(bound(deserialize = "S: Deserialize<'de>"))]
+struct Lists<S> {
+    #[serde(default = "BTreeMap::new", skip_serializing_if = "BTreeMap::is_empty")]
+    ranges: BTreeMap<u32, S>,
+    #[serde(default = "BTreeMap::new", skip_serializing_if = "BTreeMap::is_empty")]
+    bans: BTreeMap<u32, S>,
+    #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
+    uid: Vec<S>,
+    #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
+    gid: Vec<S>,
+    #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
+    projid: Vec<S>,
 }
 
 /// Keys and values of a nodemap.
@@ -242,8 +243,8 @@ fn rows(pairs: impl Iterator<Item = (u32, u32)>) -> Vec<String> {
 
 type Bad = String;
 
-fn read_ranges(texts: &BTreeMap<u32, String>) -> Result<Sorted<Range>, Bad> {
-    let read = |(id, text): (&u32, &String)| {
+fn read_ranges(texts: &BTreeMap<u32, &str>) -> Result<Sorted<Range>, Bad> {
+    let read = |(id, text): (&u32, &&str)| {
         Ok((*id, Range::parse(text).map_err(|e| format!("range '{}': {e}", text.escape_default()))?))
     };
     texts.iter().filter(|(id, _)| **id <= super::ID_MAX).map(read).collect()
@@ -252,7 +253,7 @@ fn read_ranges(texts: &BTreeMap<u32, String>) -> Result<Sorted<Range>, Bad> {
 /// Longest row that a value may claim: a part's own length, or that of all short lists.
 const ROW: u32 = 1 << PART_BITS;
 
-fn read_rows(map: &mut IdMap, rows: &[String], within: (u32, u32)) -> Result<(), Bad> {
+fn read_rows(map: &mut IdMap, rows: &[&str], within: (u32, u32)) -> Result<(), Bad> {
     for row in rows {
         let bad = || format!("'{}' is no row of ids", row.escape_default());
         let (clients, fs) = row.split_once(':').ok_or_else(bad)?;
@@ -270,12 +271,12 @@ fn read_rows(map: &mut IdMap, rows: &[String], within: (u32, u32)) -> Result<(),
     Ok(())
 }
 
-impl Stored {
+impl Stored<&str> {
     fn map(&self) -> Result<Nodemap, Bad> {
         let bits =
             |text: &str, words| parse_exact(text, words).ok_or_else(|| format!("unknown word in '{text}'"));
         let low = |text: &str, words| bits(text, words).map(|bits| u32::try_from(bits).unwrap_or(u32::MAX));
-        let [flags, flags2, ..] = bits(&self.flags, words::FLAGS)?.to_le_bytes();
+        let [flags, flags2, ..] = bits(self.flags, words::FLAGS)?.to_le_bytes();
         let roles = match &self.roles {
             None => Roles::UNSET,
             Some(r) => Roles {
@@ -325,41 +326,52 @@ impl Stored {
 impl Nodemaps {
     /// Applies `nodemap/<name>`: its value, or its deletion.
     pub(in crate::model) fn apply(&mut self, name: &str, value: Option<&[u8]>) -> Result<(), Bad> {
-        let stored = value.map(serde_json::from_slice::<Stored>).transpose().map_err(|e| e.to_string())?;
+        let stored = value.map(serde_json::from_slice::<Stored<&str>>).transpose().map_err(|e| e.to_string())?;
         let mut map = stored.as_ref().map(Stored::map).transpose()?;
         if name == super::DEFAULT && map.is_none() {
             map = Some(Nodemap::untouched());
         }
         let parted = stored.as_ref().is_some_and(|stored| stored.lists.is_none());
-        let old = self.maps.remove(name);
-        for span in old.iter().flat_map(|map| map.spans()) {
-            self.spans.release(&span);
-        }
         // Parts that were not written stay what they are.
-        if let (Some(map), Some(old)) = (&mut map, old)
-            && parted
-            && self.parted.contains(name)
-        {
-            map.ranges = old.ranges;
-            map.bans = old.bans;
-            (map.uid, map.gid, map.projid) = (old.uid, old.gid, old.projid);
+        if let (Some(map), Some(old), true) = (&mut map, self.maps.get(name), parted && self.parted.contains(name)) {
+            map.ranges.clone_from(&old.ranges);
+            map.bans.clone_from(&old.bans);
+            (map.uid, map.gid, map.projid) = (old.uid.clone(), old.gid.clone(), old.projid.clone());
+        }
+        self.set(name, map.map(Arc::new), parted);
+        Ok(())
+    }
+
+    /// Takes one over from a later view, as what was applied there made it.
+    pub(in crate::model) fn adopt(&mut self, name: &str, later: &Self) {
+        let map = later.maps.get(name);
+        let same = map.zip(self.maps.get(name)).is_some_and(|(a, b)| Arc::ptr_eq(a, b));
+        if !same {
+            self.set(name, map.cloned(), later.parted.contains(name));
+        }
+    }
+
+    /// `parted`: its lists lie beside it.
+    fn set(&mut self, name: &str, map: Option<Arc<Nodemap>>, parted: bool) {
+        let old = self.maps.remove_entry(name);
+        for span in old.iter().flat_map(|(_, map)| map.spans()) {
+            self.spans.release(&span);
         }
         match parted {
             true => self.parted.insert(name.to_owned()),
             false => self.parted.remove(name),
         };
         if let Some(map) = map {
-            let owner: Arc<str> = name.into();
+            let owner: Arc<str> = old.map_or_else(|| name.into(), |(name, _)| name);
             map.spans().for_each(|span| self.spans.claim(span, &owner));
-            self.maps.insert(name.to_owned(), Box::new(map));
+            self.maps.insert(owner, map);
         }
-        Ok(())
     }
 
     /// Applies a part of a list. A nodemap that has none, or is gone, wants none.
     pub(in crate::model) fn apply_part(&mut self, key: PartKey<'_>, value: Option<&[u8]>) -> Result<(), Bad> {
         let parted = self.parted.contains(key.name);
-        let Some(map) = self.maps.get_mut(key.name).filter(|_| parted) else {
+        let Some(map) = self.maps.get_mut(key.name).filter(|_| parted).map(Arc::make_mut) else {
             return match value {
                 Some(_) => Err("its nodemap has no lists beside it".to_owned()),
                 None => Ok(()),
@@ -368,13 +380,13 @@ impl Nodemaps {
         let (value, first, last) = (value.unwrap_or(b"null"), key.first(), key.last());
         match key.part {
             Part::Ids(kind) => {
-                let rows: Option<Vec<String>> = serde_json::from_slice(value).map_err(|e| e.to_string())?;
+                let rows: Option<Vec<&str>> = serde_json::from_slice(value).map_err(|e| e.to_string())?;
                 map.idmap_mut(kind).clear(first, last);
                 read_rows(map.idmap_mut(kind), &rows.unwrap_or_default(), (first, last))
             }
             Part::Ranges | Part::Bans => {
                 let banned = key.part == Part::Bans;
-                let texts: Option<BTreeMap<u32, String>> =
+                let texts: Option<BTreeMap<u32, &str>> =
                     serde_json::from_slice(value).map_err(|e| e.to_string())?;
                 let ranges = read_ranges(&texts.unwrap_or_default())?;
                 if ranges.iter().any(|(id, _)| !(first..=last).contains(&id)) {
