@@ -3,7 +3,7 @@
 
 use super::ahead::Note;
 use super::audit::{self, Entry};
-use super::flight::{Flight, apply, apply_commit, checked, fits, written_logs};
+use super::flight::{Flight, apply, apply_as_in, apply_commit, checked, fits, written_logs};
 use super::{Answer, CommitResult, Engine, Event, Output, ReqId, Ticket};
 use crate::Errno;
 use crate::error::Error;
@@ -527,7 +527,7 @@ impl Engine {
                 .map(str::to_owned)
                 .collect();
             let switches = self.switches(&flight.changes);
-            let applied = apply(&mut self.view, &flight.changes);
+            let applied = apply_as_in(&self.next, &mut self.view, &flight.changes);
             if let Err(error) = applied.and_then(|()| apply_commit(&mut self.next, &flight.changes)) {
                 self.event(Event::Bug { what: error.to_string() });
             }

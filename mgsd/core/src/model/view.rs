@@ -215,7 +215,35 @@ fn json<T: serde::de::DeserializeOwned>(key: &str, value: &[u8]) -> Result<T, Er
 impl View {
     /// Applies one key: a value, or its deletion. Keys of later releases are kept by the store and ignored here.
     pub fn apply(&mut self, key: &str, value: Option<&[u8]>) -> Result<(), Error> {
-        match (Key::parse(key), value) {
+        self.apply_key(Key::parse(key), key, value)
+    }
+
+    /// The same, in a view to which the changes of the same commit were applied before: what is large there is shared.
+    pub fn apply_as_in(&mut self, later: &Self, key: &str, value: Option<&[u8]>) -> Result<(), Error> {
+        let parsed = Key::parse(key);
+        match (&parsed, value) {
+            (Some(Key::Nodemap(name)), value) => {
+                self.nodemaps.adopt(name, &later.nodemaps);
+                self.judge_nodemap(name, value.is_some());
+                Ok(())
+            }
+            (Some(Key::NodemapPart(part)), _) => {
+                self.nodemaps.adopt(part.name, &later.nodemaps);
+                Ok(())
+            }
+            _ => self.apply_key(parsed, key, value),
+        }
+    }
+
+    fn judge_nodemap(&mut self, name: &str, is_there: bool) {
+        match is_there {
+            true => self.topology.add_nodemap(name),
+            false => self.topology.remove_nodemap(name),
+        }
+    }
+
+    fn apply_key(&mut self, parsed: Option<Key<'_>>, key: &str, value: Option<&[u8]>) -> Result<(), Error> {
+        match (parsed, value) {
             (Some(Key::Meta), Some(v)) => {
                 self.meta = Some(json(key, v)?);
                 self.topology.know_nodemaps();
@@ -277,10 +305,7 @@ impl View {
             }
             (Some(Key::Nodemap(name)), value) => {
                 self.nodemaps.apply(name, value).map_err(|why| corrupt(key, why))?;
-                match value {
-                    Some(_) => self.topology.add_nodemap(name),
-                    None => self.topology.remove_nodemap(name),
-                }
+                self.judge_nodemap(name, value.is_some());
             }
             (Some(Key::NodemapPart(part)), value) => {
                 self.nodemaps.apply_part(part, value).map_err(|why| corrupt(key, why))?;
