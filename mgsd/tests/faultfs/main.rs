@@ -7,6 +7,7 @@
 #[path = "../daemon/mod.rs"]
 mod daemon;
 mod disk;
+mod neighbour;
 mod site;
 
 use disk::Fault;
