@@ -179,6 +179,8 @@ fn edits() {
             "log readers nosuch",
             "log cancel testfs-client 44 --output json",
             "log compact testfs --dry-run",
+            "log renew testfs-client --dry-run",
+            "log retire testfs-client --force",
             "log clear testfs-OST000a",
             "log remove testfs-client.1795232206.bak",
             "target replace-nids testfs-OST000a 10.77.0.5@tcp,10.78.0.5@tcp1:10.77.0.6@tcp --dry-run --output json",

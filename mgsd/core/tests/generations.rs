@@ -14,6 +14,7 @@ use mgs_core::model::command::{Command, log, param};
 use mgs_core::model::commit::EventKind;
 use mgs_core::model::generation::{Served, Tag, agree};
 use mgs_core::model::logs::Forecast;
+use mgs_core::model::restore;
 use node::{Found, Node};
 use proptest::prelude::*;
 use std::time::Duration;
@@ -196,6 +197,69 @@ fn a_server_that_started_from_its_copy_is_not_given_another_generation() {
     let mut started = Node::attempting(&mut mgs, 10, 3, 0).serving(&log);
     started.register(&mut mgs, &mdt(0).again());
     assert_eq!(started.read(&mut mgs), Found::Log);
+}
+
+#[test]
+fn a_restore_that_loses_a_renewal_mixes_nothing() {
+    let mut mgs = site();
+    let mut old = Node::mounted(&mut mgs, 1);
+    old.read(&mut mgs);
+    let backup = mgs.store.clone();
+    mgs.order(renew()).unwrap();
+    let mut new = Node::mounted(&mut mgs, 2);
+    new.read(&mut mgs);
+    for known in [true, false] {
+        let lost = known.then(|| mgs.engine.view());
+        let how = restore::How { time: mgs.now.wall, txn: 1, actor: "uid:0".to_owned(), gap: 64 };
+        let plan = restore::plan(backup.clone(), lost, &how).unwrap();
+        let mut restored = Mgs::on(plan.entries, plan.seq);
+        assert!(restored.engine.view().torn_generations().is_empty());
+        set(&mut restored, "max_cached_mb", 50);
+        // indices of the older one hold, with the fence above them; those of the newer one are of a log that is lost
+        let mut nodes = (old.clone(), new.clone());
+        nodes.0.reconnect(&mut restored);
+        nodes.1.reconnect(&mut restored);
+        assert_eq!(nodes.0.read(&mut restored), Found::Log);
+        assert!(nodes.0.cursor > old.cursor);
+        assert_eq!((nodes.1.read(&mut restored), nodes.1.cursor), (Found::Stale, new.cursor));
+        // turns go on above those that are lost
+        restored.order(renew()).unwrap();
+        let mut later = Node::mounted(&mut restored, 3);
+        assert_eq!((later.read(&mut restored), nodes.0.read(&mut restored)), (Found::Log, Found::Log));
+        assert_eq!(nodes.1.read(&mut restored), Found::Stale);
+        assert!(later.id != nodes.0.id && later.cursor < nodes.0.cursor);
+    }
+}
+
+#[test]
+fn a_backup_of_two_generations_is_restored_as_two() {
+    let mut mgs = site();
+    let mut old = Node::mounted(&mut mgs, 1);
+    old.read(&mut mgs);
+    mgs.order(renew()).unwrap();
+    let mut new = Node::mounted(&mut mgs, 2);
+    new.read(&mut mgs);
+    let backup = mgs.store.clone();
+    set(&mut mgs, "max_cached_mb", 49);
+    for node in [&mut old, &mut new] {
+        node.read(&mut mgs);
+    }
+    for known in [true, false] {
+        let lost = known.then(|| mgs.engine.view());
+        let how = restore::How { time: mgs.now.wall, txn: 1, actor: "uid:0".to_owned(), gap: 64 };
+        let plan = restore::plan(backup.clone(), lost, &how).unwrap();
+        let mut restored = Mgs::on(plan.entries, plan.seq);
+        set(&mut restored, "max_cached_mb", 50);
+        assert!(restored.engine.view().torn_generations().is_empty());
+        for node in [&old, &new] {
+            let mut node = node.clone();
+            node.reconnect(&mut restored);
+            assert_eq!(node.read(&mut restored), Found::Log);
+            assert!(node.cursor > if known { 0 } else { 64 });
+            let value = node.tree().params.iter().find(|((_, name), _)| name == "llite.max_cached_mb").unwrap().1;
+            assert_eq!(value, "50");
+        }
+    }
 }
 
 #[test]

@@ -82,8 +82,9 @@ impl View {
     pub fn serve(&self, log: &str, reader: Tag) -> Served<'_> {
         let Some(entry) = self.logs.get(log).filter(|_| !is_next(log)) else { return Served::Absent };
         let Some(meta) = &self.meta else { return Served::Absent };
-        let lost = reader.born > meta.turn
-            || meta.lost_turns.iter().any(|(after, before)| (after + 1..*before).contains(&reader.born));
+        let mut turns = entry.head.lost.iter();
+        let lost =
+            reader.born > meta.turn || turns.any(|(after, before)| (after + 1..*before).contains(&reader.born));
         let next = self.logs.get(&next_of(log)).filter(|next| !reader.doubt && reader.born >= next.head.since);
         let sure = match next {
             Some(_) => true,

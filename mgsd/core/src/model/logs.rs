@@ -21,6 +21,10 @@ pub struct LogHead {
     /// Turn from which on it is given to mounts to come; 0: from the beginning.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub since: u32,
+    /// Turns that restores took away, exclusive on both ends: whoever connected then may have read a generation of the log
+    /// that is lost.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<(u32, u32)>,
     /// When it was last written anew, unix seconds; 0: never.
     #[serde(default, skip_serializing_if = "is_never")]
     pub anew: i64,

@@ -12,7 +12,7 @@
 use super::commit::{CommitRecord, Event, EventKind};
 use super::keys;
 use super::logs::LogEntry;
-use super::names::log_base;
+use super::names::{log_base, log_of, next_of};
 use super::tx::MARKER_VERSION;
 use super::view::{FORMAT, View};
 use crate::Errno;
@@ -110,7 +110,7 @@ pub fn plan(backup: BTreeMap<String, Vec<u8>>, lost: Option<&View>, how: &How) -
     }
     meta.epoch = lost_meta.map_or(meta.epoch, |m| m.epoch.max(meta.epoch)) + 1;
     meta.format.written = meta.format.written.max(FORMAT.written);
-    meta.lose_turns(lost_meta);
+    let turns = meta.lose_turns(lost_meta);
     let seq = view.seq + 1;
     let mut restore = Restore {
         epoch: meta.epoch,
@@ -129,6 +129,7 @@ pub fn plan(backup: BTreeMap<String, Vec<u8>>, lost: Option<&View>, how: &How) -
     for (ordinal, (name, entry)) in (0_u64..).zip(&view.logs) {
         let mut new = entry.clone();
         new.head.oid = oid(meta.epoch, seq, ordinal);
+        new.head.lost.extend(turns.filter(|_| renewed(name, &view, lost)));
         let held = held(entry, name, lost, how.gap);
         if held > entry.log.last_index() {
             let step = view.fs.get(log_base(name)).map_or(1, |fs| fs.head.generation.saturating_add(1));
@@ -197,6 +198,14 @@ pub fn plan(backup: BTreeMap<String, Vec<u8>>, lost: Option<&View>, how: &How) -
     // what cannot be read back is not written
     View::load(entries.iter().map(|(k, v)| (k.as_str(), v.as_slice())))?;
     Ok(Plan { entries, seq, restore, servers, unknown })
+}
+
+/// Whether a generation of a log is lost, as far as it is known.
+fn renewed(name: &str, view: &View, lost: Option<&View>) -> bool {
+    let Some(lost) = lost else { return true };
+    let generations = [log_of(name).to_owned(), next_of(log_of(name))];
+    let oid = |view: &View, name: &String| view.logs.get(name).map(|e| e.head.oid);
+    generations.iter().any(|name| oid(view, name) != oid(lost, name))
 }
 
 /// Object number of a log: no two logs of any epoch share one.

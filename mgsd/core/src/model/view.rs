@@ -33,9 +33,6 @@ pub struct Meta {
     /// Counts renewals and retirements of logs (`model::generation`).
     #[serde(default, skip_serializing_if = "is_zero")]
     pub turn: u32,
-    /// Turns that a restore took away, exclusive on both ends: whoever connected then has read what is lost.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub lost_turns: Vec<(u32, u32)>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // as serde wants it
@@ -47,23 +44,23 @@ impl Meta {
     /// A new MGS.
     pub fn new(uuid: &str, name: &str) -> Self {
         let (uuid, name) = (uuid.to_owned(), name.to_owned());
-        Self { uuid, name, format: FORMAT, epoch: 1, turn: 0, lost_turns: Vec::new() }
+        Self { uuid, name, format: FORMAT, epoch: 1, turn: 0 }
     }
 }
 
 impl Meta {
-    /// A restore takes turns away: nodes that connected in them have read what is lost. `lost`: what is replaced.
-    pub(super) fn lose_turns(&mut self, lost: Option<&Self>) {
+    /// A restore takes turns away: the turns above the one of the backup and below the one from now on, if there are any.
+    /// `lost`: what is replaced.
+    pub(super) fn lose_turns(&mut self, lost: Option<&Self>) -> Option<(u32, u32)> {
         /// What may be lost when nobody knows.
         const UNKNOWN: u32 = 16;
-        let last = lost.map_or(self.turn + UNKNOWN, |l| l.turn.max(self.turn));
-        if let Some(lost) = lost {
-            self.lost_turns.extend(lost.lost_turns.iter().filter(|gap| !self.lost_turns.contains(gap)).copied().collect::<Vec<_>>());
+        let from = self.turn;
+        let last = lost.map_or(from + UNKNOWN, |l| l.turn.max(from));
+        if last == from {
+            return None;
         }
-        if last > self.turn {
-            self.lost_turns.push((self.turn, last + 1));
-            self.turn = last + 1;
-        }
+        self.turn = last + 1;
+        Some((from, self.turn))
     }
 }
 

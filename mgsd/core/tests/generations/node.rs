@@ -17,6 +17,7 @@ pub(crate) enum Found {
     Stale,
 }
 
+#[derive(Clone)]
 pub(crate) struct Node {
     pub(crate) log: String,
     pub(crate) cursor: u32,
