@@ -128,3 +128,18 @@ fn root_squash_is_read_back_for_clients_too() {
         ["testfs-client", "testfs-MDT0000", "testfs-MDT0001"].map(|log| (log, "99:99", "testfs.mdt.root_squash"))
     );
 }
+
+/// What stands in a log because something else was set has the author of that.
+#[test]
+fn what_follows_from_a_setting_is_listed_with_who_set_it() {
+    let mut mgs = site();
+    for text in ["testfs.mdt.root_squash=99:99", "testfs-MDT0000.lov.stripesize=1M", "testfs-MDT0001.mdc.active=0"] {
+        assign(&mut mgs, text, false);
+    }
+    let found = listed(mgs.engine.view(), Some("testfs"));
+    for name in ["llite.root_squash", "lov.stripesize", "osp.active", "mdc.active", "mdt.root_squash"] {
+        let of_it: Vec<_> = found.iter().filter(|l| l.param.name == name).collect();
+        assert!(!of_it.is_empty(), "{name}");
+        assert!(of_it.iter().all(|l| l.assigned.as_ref().is_some_and(|v| v.by == "uid:0")), "{of_it:?}");
+    }
+}

@@ -63,11 +63,26 @@ fn written(view: &View, param: &InForce) -> Option<u64> {
 fn assigned(view: &View, param: &InForce) -> Option<Value> {
     let value = |setting: Option<&Setting>| setting?.values.iter().rfind(|v| v.value == param.value).cloned();
     let Some(device) = &param.device else { return value(view.settings.set.get(&param.name)) };
-    let known = |fs: &str, scope| value(view.settings.conf.get(fs)?.get(&(scope, param.name.clone())));
+    let named = |fs: &str, scope, name: &str| view.settings.conf.get(fs)?.get(&(scope, name.to_owned()));
+    let known = |fs: &str, scope| value(named(fs, scope, &param.name));
     if view.fs.contains_key(device) {
-        return known(device, Scope::Fs);
+        return known(device, Scope::Fs).or_else(|| follows(view, device, param));
     }
     let (fs, id) = TargetId::parse_svname(device)?;
-    // What is set on all MDTs stands in the log of each under its own name.
-    known(fs, Scope::Target(id)).or_else(|| known(fs, Scope::Fs))
+    // What is set on all MDTs stands in the log of each under its own name; other MDTs have `mdc.active` under another.
+    let active = || value(named(fs, Scope::Target(id), "mdc.active").filter(|_| param.name == "osp.active"));
+    known(fs, Scope::Target(id)).or_else(|| known(fs, Scope::Fs)).or_else(active)
+}
+
+/// What clients are told because something was set on MDTs.
+fn follows(view: &View, fs: &str, param: &InForce) -> Option<Value> {
+    let of = match param.name.as_str() {
+        "llite.root_squash" => "mdt.root_squash",
+        "llite.nosquash_nids" => "mdt.nosquash_nids",
+        name if name.starts_with("lov.") => name,
+        _ => return None,
+    };
+    let settings = view.settings.conf.get(fs)?.iter().filter(|((_, name), _)| name == of);
+    let values = settings.flat_map(|(_, setting)| &setting.values).filter(|v| v.value == param.value);
+    values.max_by_key(|v| v.seq).cloned()
 }
