@@ -87,6 +87,12 @@ async fn a_log_is_renewed_under_a_running_site() {
     assert_eq!(log.next.as_deref(), Some(NEXT));
     assert!(log.pinned.contains(&OLD.to_owned()) && !log.pinned.contains(&FRESH.to_owned()), "{log:?}");
 
+    // a kernel MGS has one: that of who is pinned
+    let digits = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+    let mgt = api.export().await.unwrap();
+    assert_eq!(mgt.logs[LOG], digits(&api.log_file(LOG).await.unwrap()));
+    assert!(!mgt.logs.contains_key(NEXT));
+
     daemon.kill().await.unwrap();
     let (_daemon, api) = start(dir.path(), port).await;
     set(&api, 80).await;
