@@ -6,7 +6,7 @@ mod harness;
 mod targets;
 
 use capture::states;
-use golden::found::found;
+use golden::found::{found, other_order};
 use harness::Mgs;
 use mgs_core::Errno;
 use mgs_core::model::command::import::Command;
@@ -144,6 +144,27 @@ fn what_is_odd_is_said_and_what_is_damaged_refused() {
     }
 }
 
+/// The disk of an MGS of the other byte order: what nodes are served is what they would be served of ours.
+#[test]
+fn logs_of_the_other_byte_order_are_turned() {
+    for (session, stage) in
+        [("B", "B01h-conf_params"), ("C", "C08-llog_cancel"), ("E", "E08-set_param-P-many")]
+    {
+        let whole = found(&states::session(session), stage);
+        let mut foreign = whole.clone();
+        foreign.logs.values_mut().for_each(|file| *file = other_order(file));
+        assert_ne!(foreign.logs, whole.logs);
+        let mut mgs = Mgs::new();
+        let done = mgs.order(foreign.clone().into()).unwrap();
+        let said = done.warnings.iter().filter(|w| w.contains("byte order")).count();
+        assert_eq!((said, logs(&mgs)), (whole.logs.len(), whole.logs.clone()), "{stage}");
+        let mut ours = Mgs::new();
+        ours.order(whole.into()).unwrap();
+        assert_eq!(mgs.state(), ours.state(), "{stage}");
+        assert_eq!(mgs.restarted().order(foreign.into()).unwrap().seq, None, "it is so already");
+    }
+}
+
 /// A client that read half of a log from the kernel goes on here with the next record.
 #[test]
 fn readers_go_on_with_the_next_index() {
@@ -205,8 +226,12 @@ fn parameters_that_are_wrong_are_taken_over_and_named() {
     for target in [targets::mdt(0), targets::mdt(1), targets::ost(0)] {
         assert_eq!(targets::register(&mut mgs, &target.writeconf()).status, 0);
     }
-    let found = mgs_core::model::effective::effective(mgs.engine.view(), 0, "testfs", "mdt.root_squash").unwrap();
-    assert!(found.readers.len() == 3 && found.readers.iter().all(|r| r.in_force[0].value == "99:99"), "{found:?}");
+    let found =
+        mgs_core::model::effective::effective(mgs.engine.view(), 0, "testfs", "mdt.root_squash").unwrap();
+    assert!(
+        found.readers.len() == 3 && found.readers.iter().all(|r| r.in_force[0].value == "99:99"),
+        "{found:?}"
+    );
 
     let wrong = [
         ("testfs-OST0000.osc.max_drity_mb", "64", "(unknown)"),

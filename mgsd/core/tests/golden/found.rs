@@ -32,3 +32,25 @@ pub fn found(files: &states::Files, stage: &str) -> Command {
     }
     command
 }
+
+/// A log as a node of the other byte order writes it.
+pub fn other_order(file: &[u8]) -> Vec<u8> {
+    let mut out = file.to_vec();
+    let mut turn = |at: usize, len: usize| out[at..at + len].reverse();
+    [0, 4, 8, 12, 24, 28, 32, 36, 40, 8184, 8188].into_iter().for_each(|at| turn(at, 4));
+    turn(16, 8);
+    for record in llog::Log::from_file(file).unwrap().records() {
+        let (at, len) = (usize::try_from(record.offset).unwrap(), usize::try_from(record.len).unwrap());
+        [0, 4, 8, 12, len - 8, len - 4].into_iter().for_each(|word| turn(at + word, 4));
+        let Ok(cfg) = record.cfg() else { continue };
+        let body = at + 16;
+        [0, 4, 8, 12, 24, 28].into_iter().for_each(|word| turn(body + word, 4));
+        turn(body + 16, 8);
+        (0..cfg.bufs.len()).for_each(|i| turn(body + 32 + 4 * i, 4));
+        if cfg.marker().is_some() {
+            let fields = [(0, 4), (4, 4), (8, 4), (16, 8), (24, 8)];
+            fields.into_iter().for_each(|(word, len)| turn(body + 40 + word, len));
+        }
+    }
+    out
+}

@@ -20,6 +20,7 @@ use crate::model::settings::{self, Writeconf};
 use crate::model::tx::Tx;
 use crate::model::view::FsHead;
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use wire::ldlm::ConfigKind;
 use wire::nodemap::Entry;
@@ -46,9 +47,10 @@ fn refused(object: &str, errno: Errno, what: impl Into<String>, hint: impl Into<
 
 impl Command {
     pub(super) fn plan(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
-        if self.logs.iter().all(|(name, file)| tx.log(name).is_some_and(|e| e.log.to_file() == *file))
-            && !self.logs.is_empty()
-        {
+        let is_so = |(name, file): (&String, &Vec<u8>)| {
+            tx.log(name).is_some_and(|e| turned(file).is_ok_and(|(file, _)| e.log.to_file() == *file))
+        };
+        if self.logs.iter().all(is_so) && !self.logs.is_empty() {
             return Ok(());
         }
         self.check_empty(tx)?;
@@ -154,6 +156,12 @@ fn kind(name: &str) -> Option<&str> {
     }
 }
 
+/// The file in our byte order, and whether it was in the other one.
+fn turned(file: &[u8]) -> Result<(Cow<'_, [u8]>, bool), llog::Error> {
+    let log = llog::Log::from_file(file)?;
+    Ok(if log.is_foreign_order() { (Cow::Owned(log.to_file()), true) } else { (Cow::Borrowed(file), false) })
+}
+
 /// Puts a file in the place of a log, and makes sure that what is stored gives the same file again.
 fn take(tx: &mut Tx<'_>, name: &str, file: &[u8]) -> Result<(), Error> {
     let object = format!("log '{}'", name.escape_default());
@@ -169,13 +177,13 @@ fn take(tx: &mut Tx<'_>, name: &str, file: &[u8]) -> Result<(), Error> {
         ));
     }
     let hint = "look at it with 'llog check', or leave it out";
-    let log = llog::Log::from_file(file).map_err(|e| refused(&object, Errno::EINVAL, e.to_string(), hint))?;
-    if log.is_foreign_order() {
-        return Err(refused(
-            &object,
-            Errno::EOPNOTSUPP,
-            "was written by a node of the other byte order",
-            hint,
+    let (file, was_turned) =
+        turned(file).map_err(|e| refused(&object, Errno::EINVAL, e.to_string(), hint))?;
+    let log =
+        llog::Log::from_file(&file).map_err(|e| refused(&object, Errno::EINVAL, e.to_string(), hint))?;
+    if was_turned {
+        tx.warn(format!(
+            "{object}: of the other byte order; turned, record by record: indices and lengths stay"
         ));
     }
     let seq = tx.seq();
@@ -186,8 +194,8 @@ fn take(tx: &mut Tx<'_>, name: &str, file: &[u8]) -> Result<(), Error> {
     let segment = entry.written_since(None, seq).encode();
     again.set_segment(seq, Some(&segment)).map_err(|e| refused(&object, Errno::EINVAL, e, hint))?;
     let back = again.log.to_file();
-    if back != file {
-        let at = back.iter().zip(file).take_while(|(a, b)| a == b).count();
+    if back != *file {
+        let at = back.iter().zip(&*file).take_while(|(a, b)| a == b).count();
         let what = format!("cannot be kept byte for byte: byte {at} of {} differs", file.len());
         return Err(refused(&object, Errno::EINVAL, what, hint));
     }
