@@ -2,7 +2,7 @@
 //! were written for a kernel MGS go on. A command parses, calls the API and formats; what it may do is decided there.
 //!
 //! ```text
-//! words ─ getopt ─ command (pool, param, logs, edit, nodemap, get) ─ /v1 ─ text on stdout, errno text on stderr, exit code
+//! words ─ getopt ─ command (pool, param, logs, edit, nodemap, barrier, get) ─ /v1 ─ text on stdout, errno text on stderr, exit code
 //! ```
 //! It is never installed as `lctl`: the kernel and udev run that one on every node. Where the answer differs from
 //! that of a kernel, docs/lctl.md says so.

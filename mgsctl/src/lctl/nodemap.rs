@@ -2,6 +2,8 @@
 
 use mgs_api::{NodemapEdit, NodemapEdits, NodemapIdKind};
 
+use mgs_core::model::nodemap::range::{BadRange, Range};
+
 use super::errno::Errno;
 use super::front::{Done, End, Front};
 use super::get;
@@ -67,10 +69,7 @@ pub(super) async fn run(front: &Front<'_>, args: &[String]) -> Done {
         }
         Err(error) => {
             let errno = front.errno(&error);
-            front.complain(format!(
-                "error: invalid ioctl: {code:08x} errno: {}: {}",
-                errno.number, errno.text
-            ));
+            refused(front, code, errno);
             Err(failed(front, &given, errno))
         }
     }
@@ -115,6 +114,11 @@ async fn exists(front: &Front<'_>, given: &Given) -> Done {
         return Err(fails(front, Errno::EINVAL));
     }
     Ok(())
+}
+
+/// What lctl says of a command that the kernel has refused.
+fn refused(front: &Front<'_>, code: u32, errno: Errno) {
+    front.complain(format!("error: invalid ioctl: {code:08x} errno: {}: {}", errno.number, errno.text));
 }
 
 /// `perror`, and exit code 1.
@@ -170,10 +174,13 @@ fn failed(front: &Front<'_>, given: &Given, errno: Errno) -> End {
 fn edit(front: &Front<'_>, given: &Given) -> Done<NodemapEdit> {
     if front.name == "nodemap_activate" {
         let [value] = given.words.as_slice() else { return Err(End::Usage) };
-        let active = match value.as_str() {
-            "1" | "y" | "Y" | "yes" | "on" | "true" => true,
-            "0" | "n" | "N" | "no" | "off" | "false" => false,
-            _ => return Err(fails(front, Errno::EINVAL)),
+        let active = match value.to_ascii_lowercase().as_str() {
+            "1" | "on" | "yes" | "y" | "true" | "t" => true,
+            "0" | "off" | "no" | "n" | "false" | "f" => false,
+            _ => {
+                refused(front, ioctl(front.name, "", ""), Errno::EINVAL);
+                return Err(fails(front, Errno::EINVAL));
+            }
         };
         return Ok(NodemapEdit::Activate { active });
     }
@@ -189,10 +196,18 @@ fn edit(front: &Front<'_>, given: &Given) -> Done<NodemapEdit> {
     Ok(match front.name {
         "nodemap_add" | "nodemap_new" => NodemapEdit::Add { nodemap },
         "nodemap_del" => NodemapEdit::Del { nodemap },
-        "nodemap_add_range" => NodemapEdit::AddRange { nodemap, range: needed('r', "NID range")? },
-        "nodemap_del_range" => NodemapEdit::DelRange { nodemap, range: needed('r', "NID range")? },
-        "nodemap_banlist_add" => NodemapEdit::BanlistAdd { nodemap, range: needed('r', "NID range")? },
-        "nodemap_banlist_del" => NodemapEdit::BanlistDel { nodemap, range: needed('r', "NID range")? },
+        "nodemap_add_range" => {
+            NodemapEdit::AddRange { nodemap, range: range(front, needed('r', "NID range")?)? }
+        }
+        "nodemap_del_range" => {
+            NodemapEdit::DelRange { nodemap, range: range(front, needed('r', "NID range")?)? }
+        }
+        "nodemap_banlist_add" => {
+            NodemapEdit::BanlistAdd { nodemap, range: range(front, needed('r', "NID range")?)? }
+        }
+        "nodemap_banlist_del" => {
+            NodemapEdit::BanlistDel { nodemap, range: range(front, needed('r', "NID range")?)? }
+        }
         "nodemap_modify" => {
             let property = needed('p', "property name")?;
             let (property, inside) = match property.split_once('=') {
@@ -212,6 +227,14 @@ fn edit(front: &Front<'_>, given: &Given) -> Done<NodemapEdit> {
             };
             if property_code(&property).is_none() {
                 front.complain(format!("error: nodemap_modify: nodemap_modify invalid property: {property}"));
+                return Err(End::Usage);
+            }
+            // The project of nobody may be 0.
+            if ["squash_uid", "squash_gid"].contains(&property.as_str()) && value.trim() == "0" {
+                let why = Errno::EINVAL.text;
+                front.complain(format!(
+                    "error: nodemap_modify: cannot squash to ID 0 on nodemap '{nodemap}': {why}"
+                ));
                 return Err(End::Usage);
             }
             NodemapEdit::Modify { nodemap, property, value }
@@ -293,6 +316,20 @@ fn edit(front: &Front<'_>, given: &Given) -> Done<NodemapEdit> {
     })
 }
 
+/// lctl reads ranges itself, but for those with a mask or with two ends.
+fn range(front: &Front<'_>, text: String) -> Done<String> {
+    let why = match Range::parse(&text) {
+        Ok(_) => return Ok(text),
+        Err(_) if text.contains(['/', ':']) => return Ok(text),
+        Err(BadRange::Gaps) => "nodemap ranges must be contiguous".to_owned(),
+        Err(_) => {
+            format!("can't parse nid range: {text}")
+        }
+    };
+    front.complain(format!("error: nodemap_xxx_range: {why}"));
+    Err(End::Usage)
+}
+
 fn id_kind(text: &str) -> Option<NodemapIdKind> {
     [NodemapIdKind::Uid, NodemapIdKind::Gid, NodemapIdKind::Projid]
         .into_iter()
@@ -353,25 +390,23 @@ fn property_code(property: &str) -> Option<u32> {
 
 /// `nodemap_test_nid`, `nodemap_test_id`.
 async fn test(front: &Front<'_>, given: &Given) -> Done {
-    let nid = given.value('n').ok_or(End::Usage)?;
-    let id = match front.name {
-        "nodemap_test_id" => {
-            let kind = given.value('t').and_then(id_kind).ok_or(End::Usage)?;
-            Some((kind, given.value('i').and_then(|id| id.parse().ok()).ok_or(End::Usage)?))
-        }
-        _ => None,
+    let of_id = front.name == "nodemap_test_id";
+    let nid = given.value('n').or(given.words.first().filter(|_| !of_id).map(String::as_str));
+    let nid = nid.ok_or(End::Usage)?;
+    let failed = |errno: Errno| {
+        refused(front, ioctl(front.name, "", ""), errno);
+        if of_id { End::Errno(errno) } else { fails(front, errno) }
+    };
+    let id = if of_id {
+        let (kind, id) = (given.value('t').ok_or(End::Usage)?, given.value('i').ok_or(End::Usage)?);
+        let known = id_kind(kind).zip(id.parse().ok());
+        Some(known.ok_or_else(|| failed(Errno::EINVAL))?)
+    } else {
+        None
     };
     match front.api.nodemap_test(nid, id).await {
         Ok(test) => front.say(test.id.map_or(test.nodemap, |id| id.to_string()) + "\n"),
-        Err(error) => {
-            let errno = front.errno(&error);
-            let code = ioctl(front.name, "", "");
-            front.complain(format!(
-                "error: invalid ioctl: {code:08x} errno: {}: {}",
-                errno.number, errno.text
-            ));
-            Err(End::Errno(errno))
-        }
+        Err(error) => Err(failed(front.errno(&error))),
     }
 }
 

@@ -6,6 +6,7 @@ mod examples;
 mod import;
 mod peers;
 mod recorded;
+mod refusals;
 mod sessions;
 mod settings;
 mod shell;
