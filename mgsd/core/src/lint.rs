@@ -3,7 +3,7 @@
 
 use crate::engine::{Answer, Request};
 use crate::model::View;
-use crate::model::keys::Key;
+use crate::model::keys::{self, Key};
 use crate::model::logs::{FIRST, Segment};
 use crate::model::tx::Changes;
 use bytes::Bytes;
@@ -152,7 +152,7 @@ pub fn nidtbl(ask: &ConfigBody, bulk: &[u8], offset: u64) -> Result<(), Violatio
 
 /// Checks what a commit appends to logs: an interpreter of config records must be able to execute it.
 pub fn changes(view: &View, changes: &Changes) -> Result<(), Violation> {
-    for (key, value) in changes {
+    for (key, value) in keys::below(changes, keys::LOGS) {
         let (Some(Key::Segment(log, seq)), Some(value)) = (Key::parse(key), value) else { continue };
         let fail = |index, why: String| Violation::Log { log: log.to_owned(), index, why };
         let segment = Segment::decode(value).map_err(|why| fail(0, why))?;

@@ -3,7 +3,7 @@
 use super::writes::{Reply, Write};
 use crate::error::Error;
 use crate::lint;
-use crate::model::keys::Key;
+use crate::model::keys::{self, Key};
 use crate::model::tx::{Changes, Finished};
 use crate::model::{Resource, TargetId, View};
 use std::collections::BTreeSet;
@@ -37,7 +37,7 @@ impl Flight {
 
 /// Logs that changes write to.
 pub(super) fn written_logs(changes: &Changes) -> impl Iterator<Item = &str> {
-    changes.keys().filter_map(|key| match Key::parse(key) {
+    keys::below(changes, keys::LOGS).filter_map(|(key, _)| match Key::parse(key) {
         Some(Key::Segment(log, _)) => Some(log),
         _ => None,
     })
@@ -74,6 +74,5 @@ pub(super) fn apply_as_in(later: &View, view: &mut View, changes: &Changes) -> R
 
 /// The view to come already has everything of the commit but its record.
 pub(super) fn apply_commit(view: &mut View, changes: &Changes) -> Result<(), Error> {
-    let record = changes.range("commit/".to_owned().."commit0".to_owned());
-    record.into_iter().try_for_each(|(key, value)| view.apply(key, value.as_deref()))
+    keys::below(changes, keys::COMMITS).try_for_each(|(key, value)| view.apply(key, value.as_deref()))
 }

@@ -239,7 +239,10 @@ impl Engine {
                         held.into_iter().for_each(|(id, request)| self.queue_again(id, request));
                         return self.plan(now);
                     }
-                    all.changes.extend(finished.changes);
+                    match all.changes.is_empty() {
+                        true => all.changes = finished.changes,
+                        false => all.changes.extend(finished.changes),
+                    }
                     all.touched.extend(finished.touched);
                     all.events.extend(finished.events);
                     all.noted |= finished.noted;
@@ -512,7 +515,7 @@ impl Engine {
 
     /// Imperative recovery, off or not, of the file systems that a commit has to do with.
     fn switches(&self, changes: &Changes) -> Vec<(String, bool)> {
-        let names = changes.keys().filter_map(|key| match Key::parse(key) {
+        let names = keys::below(changes, keys::FILE_SYSTEMS).filter_map(|(key, _)| match Key::parse(key) {
             Some(Key::Fs(fs)) => Some(fs.to_owned()),
             _ => None,
         });

@@ -4,6 +4,8 @@ use super::names::TargetId;
 use super::nodemap::PartKey;
 use super::rules::RuleKey;
 use super::settings::SettingKey;
+use super::tx::Changes;
+use std::ops::Bound;
 use wire::Nid;
 
 /// `meta`.
@@ -12,6 +14,21 @@ pub const META: &str = "meta";
 pub const PRUNED: &str = "pruned";
 /// `connections`.
 pub const CONNECTIONS: &str = "connections";
+
+/// Head and segments of every log.
+pub const LOGS: &str = "llog/";
+/// Everything of every file system.
+pub const FILE_SYSTEMS: &str = "fs/";
+/// Every commit record.
+pub const COMMITS: &str = "commit/";
+
+/// The part of changes whose keys begin with this, without a walk over the rest.
+pub fn below<'a>(
+    changes: &'a Changes,
+    prefix: &'a str,
+) -> impl Iterator<Item = (&'a String, &'a Option<Vec<u8>>)> {
+    changes.range::<str, _>((Bound::Included(prefix), Bound::Unbounded)).take_while(move |(key, _)| key.starts_with(prefix))
+}
 
 /// `nodemap`.
 pub const NODEMAPS: &str = "nodemap";

@@ -17,7 +17,10 @@ const SHOWN: usize = 256;
 #[derive(Debug, Default)]
 pub struct NodemapChanges {
     head: Option<Head>,
-    maps: HashMap<String, Option<Box<Nodemap>>>,
+    /// Where each is in `maps`.
+    places: HashMap<Arc<str>, usize>,
+    /// In the order in which they came up: so they lie in memory.
+    maps: Vec<(Arc<str>, Option<Nodemap>)>,
     /// Claimed since.
     claimed: Spans,
     /// Given up since.
@@ -27,10 +30,32 @@ pub struct NodemapChanges {
 }
 
 impl NodemapChanges {
+    /// Edits of one nodemap mostly follow each other.
+    fn place(&self, name: &str) -> Option<usize> {
+        match self.maps.last() {
+            Some((last, _)) if **last == *name => Some(self.maps.len() - 1),
+            _ => self.places.get(name).copied(),
+        }
+    }
+    fn get(&self, name: &str) -> Option<Option<&Nodemap>> {
+        self.maps.get(self.place(name)?).map(|(_, map)| map.as_ref())
+    }
+    fn set(&mut self, name: &str, map: Option<Nodemap>) -> Option<&mut Nodemap> {
+        let place = self.place(name).unwrap_or_else(|| {
+            let name: Arc<str> = name.into();
+            self.places.insert(name.clone(), self.maps.len());
+            self.maps.push((name, None));
+            self.maps.len() - 1
+        });
+        let (_, known) = self.maps.get_mut(place)?;
+        *known = map;
+        known.as_mut()
+    }
+
     pub(in crate::model) fn finish(&self, view: &Nodemaps, changes: &mut Changes) -> Result<(), Error> {
         // In the order of the store: what is made one after the other lies in memory side by side.
-        let mut maps: Vec<(&String, Option<&Nodemap>)> =
-            self.maps.iter().map(|(name, map)| (name, map.as_deref())).collect();
+        let mut maps: Vec<(&str, Option<&Nodemap>)> =
+            self.maps.iter().map(|(name, map)| (name.as_ref(), map.as_ref())).collect();
         maps.sort_unstable_by_key(|(name, _)| *name);
         for (name, new) in maps {
             let old = view.get(name);
@@ -69,18 +94,14 @@ impl Tx<'_> {
     }
     /// A nodemap.
     pub fn nodemap(&self, name: &str) -> Option<&Nodemap> {
-        match self.nodemaps.maps.get(name) {
-            Some(changed) => changed.as_deref(),
-            None => self.view.nodemaps.get(name),
-        }
+        self.nodemaps.get(name).unwrap_or_else(|| self.view.nodemaps.get(name))
     }
     /// The same, to change it. Its spans are claimed and released by whoever does.
     pub fn nodemap_mut(&mut self, name: &str) -> Option<&mut Nodemap> {
-        if !self.nodemaps.maps.contains_key(name) {
-            let known = self.view.nodemaps.get(name)?.clone();
-            self.nodemaps.maps.insert(name.to_owned(), Some(Box::new(known)));
+        match self.nodemaps.place(name) {
+            Some(place) => self.nodemaps.maps.get_mut(place)?.1.as_mut(),
+            None => self.nodemaps.set(name, Some(self.view.nodemaps.get(name)?.clone())),
         }
-        self.nodemaps.maps.get_mut(name)?.as_deref_mut()
     }
     /// Makes one, or removes it with all that it has claimed.
     pub fn set_nodemap(&mut self, name: &str, map: Option<Nodemap>) {
@@ -91,7 +112,7 @@ impl Tx<'_> {
             let owner: Arc<str> = name.into();
             claimed.into_iter().for_each(|span| self.claim(span, &owner));
         }
-        self.nodemaps.maps.insert(name.to_owned(), map.map(Box::new));
+        self.nodemaps.set(name, map);
     }
     /// Claims a span for a nodemap.
     pub fn claim(&mut self, span: Span, owner: &Arc<str>) {
@@ -124,7 +145,7 @@ impl Tx<'_> {
     /// What it does to the index that servers read, for people to see; of a large batch the beginning.
     pub fn index_effect(&self) -> Option<LogEffect> {
         let mut lines = Vec::new();
-        let mut names: Vec<&String> = self.nodemaps.maps.keys().collect();
+        let mut names: Vec<&Arc<str>> = self.nodemaps.maps.iter().map(|(name, _)| name).collect();
         let more = names.len().saturating_sub(SHOWN);
         if more > 0 {
             names.select_nth_unstable(SHOWN);

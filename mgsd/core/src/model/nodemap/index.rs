@@ -58,26 +58,31 @@ impl Index {
     /// together, and only nodemaps and the handful of entries of each have to be sorted. The global record has the id of
     /// the default nodemap.
     pub fn of(maps: &Nodemaps) -> Self {
-        let order = |id: u32| id.swap_bytes();
-        let mut ordered: Vec<(u32, &str, &Nodemap)> =
-            maps.iter().map(|(name, map)| (order(map.id), name, map)).collect();
-        ordered.sort_unstable_by_key(|(id, ..)| *id);
-        let mut entries: Vec<Entry> = Vec::with_capacity(4 * maps.len());
-        let mut rest: Vec<Entry> = Vec::with_capacity(4 * maps.len());
-        let mut own = Vec::new();
-        for (_, name, map) in &ordered {
-            render(&mut own, name, map);
+        // Rendered in the order of their names, which is how they lie in memory, and put in order behind that.
+        let mut rendered: Vec<Entry> = Vec::with_capacity(4 * maps.len());
+        let mut runs: Vec<(u32, usize, usize)> = Vec::with_capacity(maps.len());
+        for (name, map) in maps.iter() {
+            let start = rendered.len();
+            render(&mut rendered, name, map);
             if map.id == 0 {
-                own.push(Record::Global { is_active: maps.head.active }.to_entry());
+                rendered.push(Record::Global { is_active: maps.head.active }.to_entry());
             }
-            own.sort_unstable();
-            for entry in own.drain(..) {
-                if is_cluster(&entry) { entries.push(entry) } else { rest.push(entry) }
+            if let Some(own) = rendered.get_mut(start..) {
+                own.sort_unstable();
             }
+            runs.push((map.id.swap_bytes(), start, rendered.len()));
+        }
+        runs.sort_unstable();
+        let mut entries: Vec<Entry> = Vec::with_capacity(rendered.len());
+        let own = |run: &(u32, usize, usize)| rendered.get(run.1..run.2).unwrap_or_default();
+        for run in &runs {
+            entries.extend(own(run).iter().filter(|entry| is_cluster(entry)));
         }
         let clusters = entries.len();
-        entries.append(&mut rest);
-        if ordered.iter().any(|(.., map)| map.id >> 24 != 0) {
+        for run in &runs {
+            entries.extend(own(run).iter().filter(|entry| !is_cluster(entry)));
+        }
+        if runs.iter().any(|(id, ..)| id.swap_bytes() >> 24 != 0) {
             nodemap::sort_for_delivery(&mut entries);
         }
         Self { version: maps.head.version, clusters, entries }
