@@ -144,25 +144,36 @@ fn what_is_odd_is_said_and_what_is_damaged_refused() {
     }
 }
 
-/// The disk of an MGS of the other byte order: what nodes are served is what they would be served of ours.
+/// Disks of an MGS of the other byte order, and of releases before 2.9: what nodes are served is what they would be
+/// served of ours.
 #[test]
-fn logs_of_the_other_byte_order_are_turned() {
+fn logs_of_the_other_byte_order_and_of_old_releases_are_turned() {
+    let old = |file: &[u8]| [&file[..32], &[0; 4], &file[36..]].concat();
+    type Form<'a> = (&'a dyn Fn(&[u8]) -> Vec<u8>, &'a str);
+    let forms: [Form<'_>; 2] = [(&other_order, "byte order"), (&old, "before 2.9")];
     for (session, stage) in
         [("B", "B01h-conf_params"), ("C", "C08-llog_cancel"), ("E", "E08-set_param-P-many")]
     {
         let whole = found(&states::session(session), stage);
-        let mut foreign = whole.clone();
-        foreign.logs.values_mut().for_each(|file| *file = other_order(file));
-        assert_ne!(foreign.logs, whole.logs);
-        let mut mgs = Mgs::new();
-        let done = mgs.order(foreign.clone().into()).unwrap();
-        let said = done.warnings.iter().filter(|w| w.contains("byte order")).count();
-        assert_eq!((said, logs(&mgs)), (whole.logs.len(), whole.logs.clone()), "{stage}");
         let mut ours = Mgs::new();
-        ours.order(whole.into()).unwrap();
-        assert_eq!(mgs.state(), ours.state(), "{stage}");
-        assert_eq!(mgs.restarted().order(foreign.into()).unwrap().seq, None, "it is so already");
+        ours.order(whole.clone().into()).unwrap();
+        for (form, says) in forms {
+            let mut other = whole.clone();
+            other.logs.values_mut().for_each(|file| *file = form(file));
+            assert_ne!(other.logs, whole.logs);
+            let mut mgs = Mgs::new();
+            let done = mgs.order(other.clone().into()).unwrap();
+            let said = done.warnings.iter().filter(|w| w.contains(says)).count();
+            assert_eq!((said, logs(&mgs)), (whole.logs.len(), whole.logs.clone()), "{stage}");
+            assert_eq!(mgs.state(), ours.state(), "{stage}");
+            assert_eq!(mgs.restarted().order(other.into()).unwrap().seq, None, "it is so already");
+        }
     }
+    // A header that is wrong elsewhere is refused still.
+    let mut bad = found(&states::session("B"), "B01h-conf_params");
+    bad.logs.values_mut().for_each(|file| *file = old(file));
+    bad.logs.get_mut("testfs-OST0000").unwrap()[24] ^= 1;
+    assert!(Mgs::new().order(bad.into()).unwrap_err().to_string().contains("testfs-OST0000"));
 }
 
 /// A client that read half of a log from the kernel goes on here with the next record.

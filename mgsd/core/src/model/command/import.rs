@@ -48,7 +48,7 @@ fn refused(object: &str, errno: Errno, what: impl Into<String>, hint: impl Into<
 impl Command {
     pub(super) fn plan(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
         let is_so = |(name, file): (&String, &Vec<u8>)| {
-            tx.log(name).is_some_and(|e| turned(file).is_ok_and(|(file, _)| e.log.to_file() == *file))
+            tx.log(name).is_some_and(|e| kept(file).is_ok_and(|(file, _)| e.log.to_file() == *file))
         };
         if self.logs.iter().all(is_so) && !self.logs.is_empty() {
             return Ok(());
@@ -156,10 +156,28 @@ fn kind(name: &str) -> Option<&str> {
     }
 }
 
-/// The file in our byte order, and whether it was in the other one.
-fn turned(file: &[u8]) -> Result<(Cow<'_, [u8]>, bool), llog::Error> {
+/// `llh_size`, the length of the shortest record, in the header of a log.
+const SIZE: std::ops::Range<usize> = 32..36;
+
+/// The file as it is kept, and what is to be said of that: in our byte order, with the shortest length in its header,
+/// which releases before 2.9 left empty.
+fn kept(file: &[u8]) -> Result<(Cow<'_, [u8]>, Option<&'static str>), llog::Error> {
     let log = llog::Log::from_file(file)?;
-    Ok(if log.is_foreign_order() { (Cow::Owned(log.to_file()), true) } else { (Cow::Borrowed(file), false) })
+    if log.is_foreign_order() {
+        let note = "of the other byte order; turned, record by record: indices and lengths stay";
+        return Ok((Cow::Owned(log.to_file()), Some(note)));
+    }
+    if file.get(SIZE) != Some(&[0; 4]) {
+        return Ok((Cow::Borrowed(file), None));
+    }
+    let (mut filled, whole) = (file.to_vec(), log.header());
+    if let (Some(to), Some(from)) = (filled.get_mut(SIZE), whole.get(SIZE)) {
+        to.copy_from_slice(from);
+    }
+    Ok((
+        Cow::Owned(filled),
+        Some("of a release before 2.9; the length of its shortest record is put into its header"),
+    ))
 }
 
 /// Puts a file in the place of a log, and makes sure that what is stored gives the same file again.
@@ -177,14 +195,11 @@ fn take(tx: &mut Tx<'_>, name: &str, file: &[u8]) -> Result<(), Error> {
         ));
     }
     let hint = "look at it with 'llog check', or leave it out";
-    let (file, was_turned) =
-        turned(file).map_err(|e| refused(&object, Errno::EINVAL, e.to_string(), hint))?;
+    let (file, note) = kept(file).map_err(|e| refused(&object, Errno::EINVAL, e.to_string(), hint))?;
     let log =
         llog::Log::from_file(&file).map_err(|e| refused(&object, Errno::EINVAL, e.to_string(), hint))?;
-    if was_turned {
-        tx.warn(format!(
-            "{object}: of the other byte order; turned, record by record: indices and lengths stay"
-        ));
+    if let Some(note) = note {
+        tx.warn(format!("{object}: {note}"));
     }
     let seq = tx.seq();
     let entry = tx.log_mut(name)?;
