@@ -1,7 +1,7 @@
 //! What a transaction makes of nodemaps: reads through to the view, keeps what it changes to itself.
 
 use super::spans::{Span, Spans};
-use super::{Head, Nodemap, Nodemaps, index, stored};
+use super::{Head, Name, Nodemap, Nodemaps, index, stored};
 use crate::error::Error;
 use crate::model::command::LogEffect;
 use crate::model::command::param::PARAMS;
@@ -18,32 +18,28 @@ const SHOWN: usize = 256;
 pub struct NodemapChanges {
     head: Option<Head>,
     /// Where each is in `maps`.
-    places: HashMap<Arc<str>, usize>,
+    places: HashMap<Name, usize>,
     /// In the order in which they came up: so they lie in memory.
-    maps: Vec<(Arc<str>, Option<Nodemap>)>,
+    maps: Vec<(Name, Option<Nodemap>)>,
     /// Claimed since.
     claimed: Spans,
     /// Given up since.
-    released: HashSet<Span>,
+    released: BTreeSet<Span>,
     /// Filesets that stood in the log `params`: looked up once, whatever the size of the batch.
     params: Option<Arc<HashSet<String>>>,
 }
 
 impl NodemapChanges {
     /// Edits of one nodemap mostly follow each other.
-    fn place(&self, name: &str) -> Option<usize> {
+    fn place(&self, name: Name) -> Option<usize> {
         match self.maps.last() {
-            Some((last, _)) if **last == *name => Some(self.maps.len() - 1),
-            _ => self.places.get(name).copied(),
+            Some((last, _)) if *last == name => Some(self.maps.len() - 1),
+            _ => self.places.get(&name).copied(),
         }
     }
-    fn get(&self, name: &str) -> Option<Option<&Nodemap>> {
-        self.maps.get(self.place(name)?).map(|(_, map)| map.as_ref())
-    }
-    fn set(&mut self, name: &str, map: Option<Nodemap>) -> Option<&mut Nodemap> {
+    fn set(&mut self, name: Name, map: Option<Nodemap>) -> Option<&mut Nodemap> {
         let place = self.place(name).unwrap_or_else(|| {
-            let name: Arc<str> = name.into();
-            self.places.insert(name.clone(), self.maps.len());
+            self.places.insert(name, self.maps.len());
             self.maps.push((name, None));
             self.maps.len() - 1
         });
@@ -54,16 +50,18 @@ impl NodemapChanges {
 
     pub(in crate::model) fn finish(&self, view: &Nodemaps, changes: &mut Changes) -> Result<(), Error> {
         // In the order of the store: what is made one after the other lies in memory side by side.
-        let mut maps: Vec<(&str, Option<&Nodemap>)> =
-            self.maps.iter().map(|(name, map)| (name.as_ref(), map.as_ref())).collect();
+        let mut maps: Vec<(Name, Option<&Nodemap>)> =
+            self.maps.iter().map(|(name, map)| (*name, map.as_ref())).collect();
         maps.sort_unstable_by_key(|(name, _)| *name);
         for (name, new) in maps {
+            let parted = view.parted.contains(&name);
+            let name = name.as_str();
             let old = view.get(name);
             if old == new {
                 continue;
             }
             let mut before: BTreeMap<String, Vec<u8>> = match old {
-                Some(old) if view.parted.contains(name) => stored::write(name, old)?.into_iter().collect(),
+                Some(old) if parted => stored::write(name, old)?.into_iter().collect(),
                 Some(_) | None => BTreeMap::new(),
             };
             for (key, value) in new.map(|new| stored::write(name, new)).transpose()?.unwrap_or_default() {
@@ -94,29 +92,33 @@ impl Tx<'_> {
     }
     /// A nodemap.
     pub fn nodemap(&self, name: &str) -> Option<&Nodemap> {
-        self.nodemaps.get(name).unwrap_or_else(|| self.view.nodemaps.get(name))
+        match self.nodemaps.place(Name::new(name)?) {
+            Some(place) => self.nodemaps.maps.get(place)?.1.as_ref(),
+            None => self.view.nodemaps.get(name),
+        }
     }
     /// The same, to change it. Its spans are claimed and released by whoever does.
     pub fn nodemap_mut(&mut self, name: &str) -> Option<&mut Nodemap> {
-        match self.nodemaps.place(name) {
+        let place = Name::new(name)?;
+        match self.nodemaps.place(place) {
             Some(place) => self.nodemaps.maps.get_mut(place)?.1.as_mut(),
-            None => self.nodemaps.set(name, Some(self.view.nodemaps.get(name)?.clone())),
+            None => self.nodemaps.set(place, Some(self.view.nodemaps.get(name)?.clone())),
         }
     }
-    /// Makes one, or removes it with all that it has claimed.
+    /// Makes one, or removes it with all that it has claimed. Nothing is done for what is no name.
     pub fn set_nodemap(&mut self, name: &str, map: Option<Nodemap>) {
+        let Some(place) = Name::new(name) else { return };
         let released: Vec<Span> = self.nodemap(name).into_iter().flat_map(Nodemap::spans).collect();
         released.into_iter().for_each(|span| self.release(span));
-        let claimed: Vec<Span> = map.iter().flat_map(Nodemap::spans).collect();
-        if !claimed.is_empty() {
-            let owner: Arc<str> = name.into();
-            claimed.into_iter().for_each(|span| self.claim(span, &owner));
-        }
-        self.nodemaps.set(name, map);
+        let claimed = map.iter().flat_map(Nodemap::spans);
+        claimed.for_each(|span| self.nodemaps.claimed.claim(span, place));
+        self.nodemaps.set(place, map);
     }
     /// Claims a span for a nodemap.
-    pub fn claim(&mut self, span: Span, owner: &Arc<str>) {
-        self.nodemaps.claimed.claim(span, owner);
+    pub fn claim(&mut self, span: Span, owner: &str) {
+        if let Some(owner) = Name::new(owner) {
+            self.nodemaps.claimed.claim(span, owner);
+        }
     }
     /// Gives it up.
     pub fn release(&mut self, span: Span) {
@@ -145,14 +147,15 @@ impl Tx<'_> {
     /// What it does to the index that servers read, for people to see; of a large batch the beginning.
     pub fn index_effect(&self) -> Option<LogEffect> {
         let mut lines = Vec::new();
-        let mut names: Vec<&Arc<str>> = self.nodemaps.maps.iter().map(|(name, _)| name).collect();
+        let mut names: Vec<Name> = self.nodemaps.maps.iter().map(|(name, _)| *name).collect();
         let more = names.len().saturating_sub(SHOWN);
         if more > 0 {
             names.select_nth_unstable(SHOWN);
             names.truncate(SHOWN);
         }
         names.sort_unstable();
-        for name in names {
+        for name in &names {
+            let name = name.as_str();
             let (old, new) = (self.view.nodemaps.get(name), self.nodemap(name));
             if old == new || lines.len() >= SHOWN {
                 continue;

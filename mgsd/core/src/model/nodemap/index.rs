@@ -1,7 +1,7 @@
 //! Nodemaps as servers read them: an index of keys and records (mgs/08, 8.2), in two passes.
 
 use super::words::known;
-use super::{Caps, Fileset, Nodemap, Nodemaps, Offset, Range, Roles, Squash, words};
+use super::{Caps, Fileset, Name, Nodemap, Nodemaps, Offset, Range, Roles, Squash, words};
 use std::collections::{BTreeMap, HashSet};
 use wire::nodemap::{Cluster, END_OFFSET, Entry, IdKind, IndexPage, PAGE, PER_PAGE, Record};
 use wire::{Order, Writer, nodemap};
@@ -210,6 +210,9 @@ pub fn parse(index: &[Entry]) -> Result<(bool, BTreeMap<String, Nodemap>), Strin
         let orphan = || format!("key {}: its nodemap is not in the index", at());
         match record {
             Record::Cluster { id, cluster } => {
+                if Name::new(&cluster.name).is_none() {
+                    return Err(format!("key {}: its nodemap has no name", at()));
+                }
                 if !taken.insert(cluster.name.clone()) {
                     return Err(format!(
                         "key {}: a second nodemap '{}'",

@@ -4,6 +4,7 @@
 
 pub mod changes;
 pub mod index;
+pub mod name;
 pub mod query;
 pub mod range;
 pub mod sorted;
@@ -11,6 +12,7 @@ pub mod spans;
 mod stored;
 pub mod words;
 
+pub use name::Name;
 pub use range::Range;
 pub use stored::{Part, PartKey};
 
@@ -282,17 +284,17 @@ pub struct Nodemaps {
     /// What no single one has.
     pub head: Head,
     /// Shared between views: most of them are the same in all.
-    maps: BTreeMap<Arc<str>, Arc<Nodemap>>,
+    maps: BTreeMap<Name, Arc<Nodemap>>,
     spans: Spans,
     /// Those whose lists lie beside them in the store.
-    parted: std::collections::BTreeSet<String>,
+    parted: std::collections::BTreeSet<Name>,
 }
 
 impl Default for Nodemaps {
     fn default() -> Self {
         Self {
             head: Head::default(),
-            maps: BTreeMap::from([(DEFAULT.into(), Arc::new(Nodemap::untouched()))]),
+            maps: Name::new(DEFAULT).into_iter().map(|name| (name, Arc::new(Nodemap::untouched()))).collect(),
             spans: Spans::default(),
             parted: std::collections::BTreeSet::new(),
         }
@@ -302,11 +304,11 @@ impl Default for Nodemaps {
 impl Nodemaps {
     /// One by its name; the default nodemap is always there.
     pub fn get(&self, name: &str) -> Option<&Nodemap> {
-        self.maps.get(name).map(Arc::as_ref)
+        self.maps.get(&Name::new(name)?).map(Arc::as_ref)
     }
     /// All in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Nodemap)> {
-        self.maps.iter().map(|(name, map)| (name.as_ref(), map.as_ref()))
+        self.maps.iter().map(|(name, map)| (name.as_str(), map.as_ref()))
     }
     /// How many, the default nodemap included.
     pub fn len(&self) -> usize {

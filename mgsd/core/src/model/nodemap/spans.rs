@@ -1,9 +1,8 @@
 //! Whose what is: NIDs, banned NIDs and ids of the file system, each claimed by one nodemap at most. A batch of many
 //! nodemaps is checked in `n log n`.
 
-use super::Offset;
+use super::{Name, Offset};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use wire::{Nid, nid::NidAddr};
 
 /// Where a span lies; spans of different spaces have nothing to do with each other.
@@ -76,12 +75,12 @@ impl Span {
 
 /// Spans with their owners.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Spans(BTreeMap<Span, Arc<str>>);
+pub struct Spans(BTreeMap<Span, Name>);
 
 impl Spans {
     /// Claims a span.
-    pub fn claim(&mut self, span: Span, owner: &Arc<str>) {
-        self.0.insert(span, owner.clone());
+    pub fn claim(&mut self, span: Span, owner: Name) {
+        self.0.insert(span, owner);
     }
     /// Gives it up.
     pub fn release(&mut self, span: &Span) {
@@ -89,7 +88,7 @@ impl Spans {
     }
     /// The owner of exactly this span.
     pub fn owner(&self, span: &Span) -> Option<&str> {
-        self.0.get(span).map(AsRef::as_ref)
+        self.0.get(span).map(Name::as_str)
     }
     /// Spans that have something in common with this one, in their order.
     ///
@@ -107,7 +106,7 @@ impl Spans {
         });
         let to = Span { first: span.last, last: u128::MAX, ..span };
         let within = self.0.range(from..=to);
-        around.chain(before).chain(within).map(|(span, owner)| (*span, owner.as_ref()))
+        around.chain(before).chain(within).map(|(span, owner)| (*span, owner.as_str()))
     }
     /// The narrowest span that holds this one.
     pub fn holding(&self, span: Span) -> Option<(Span, &str)> {
@@ -139,13 +138,13 @@ mod tests {
             cuts in proptest::collection::btree_set(0_u32..400, 2..40),
             ask in (0_u32..400, 0_u32..60),
         ) {
-            let owner: Arc<str> = "x".into();
+            let owner = Name::new("x").unwrap();
             let cuts: Vec<u32> = cuts.into_iter().collect();
             let mut spans = Spans::default();
             let all: Vec<Span> = cuts.chunks_exact(2)
                 .map(|c| Span { space: V4, first: c[0].into(), last: c[1].into() })
                 .collect();
-            all.iter().for_each(|s| spans.claim(*s, &owner));
+            all.iter().for_each(|s| spans.claim(*s, owner));
             let ask = Span { space: V4, first: ask.0.into(), last: (ask.0 + ask.1).into() };
             let found: Vec<Span> = spans.meeting(ask).map(|(s, _)| s).collect();
             prop_assert_eq!(found, all.iter().copied().filter(|s| s.meets(&ask)).collect::<Vec<_>>());
@@ -160,12 +159,12 @@ mod tests {
             ask in (0_u32..=128, 0_u8..4),
         ) {
             let at = |n: u8| u128::from(n) << 120 | u128::from(n) << 3;
-            let owner: Arc<str> = "x".into();
+            let owner = Name::new("x").unwrap();
             let mut spans = Spans::default();
             let mut all: Vec<Span> = bits.iter().map(|(b, n)| prefix(V6, at(*n), *b)).collect();
             all.sort();
             all.dedup();
-            all.iter().for_each(|s| spans.claim(*s, &owner));
+            all.iter().for_each(|s| spans.claim(*s, owner));
             let ask = prefix(V6, at(ask.1), ask.0);
             let mut found: Vec<Span> = spans.meeting(ask).map(|(s, _)| s).collect();
             found.sort();

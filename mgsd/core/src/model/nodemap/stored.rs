@@ -9,7 +9,7 @@
 
 use super::sorted::Sorted;
 use super::words::{self, exact, parse_exact};
-use super::{Caps, Fileset, IdMap, Nodemap, Nodemaps, Offset, Range, Roles, Squash};
+use super::{Caps, Fileset, IdMap, Name, Nodemap, Nodemaps, Offset, Range, Roles, Squash};
 use crate::error::Error;
 use crate::model::keys;
 use serde::{Deserialize, Serialize};
@@ -326,6 +326,7 @@ impl Stored<&str> {
 impl Nodemaps {
     /// Applies `nodemap/<name>`: its value, or its deletion.
     pub(in crate::model) fn apply(&mut self, name: &str, value: Option<&[u8]>) -> Result<(), Bad> {
+        let place = Name::new(name).ok_or_else(|| format!("'{}' is no name", name.escape_default()))?;
         let stored = value.map(serde_json::from_slice::<Stored<&str>>).transpose().map_err(|e| e.to_string())?;
         let mut map = stored.as_ref().map(Stored::map).transpose()?;
         if name == super::DEFAULT && map.is_none() {
@@ -333,45 +334,47 @@ impl Nodemaps {
         }
         let parted = stored.as_ref().is_some_and(|stored| stored.lists.is_none());
         // Parts that were not written stay what they are.
-        if let (Some(map), Some(old), true) = (&mut map, self.maps.get(name), parted && self.parted.contains(name)) {
+        if let (Some(map), Some(old), true) = (&mut map, self.maps.get(&place), parted && self.parted.contains(&place)) {
             map.ranges.clone_from(&old.ranges);
             map.bans.clone_from(&old.bans);
             (map.uid, map.gid, map.projid) = (old.uid.clone(), old.gid.clone(), old.projid.clone());
         }
-        self.set(name, map.map(Arc::new), parted);
+        self.set(place, map.map(Arc::new), parted);
         Ok(())
     }
 
     /// Takes one over from a later view, as what was applied there made it.
     pub(in crate::model) fn adopt(&mut self, name: &str, later: &Self) {
-        let map = later.maps.get(name);
-        let same = map.zip(self.maps.get(name)).is_some_and(|(a, b)| Arc::ptr_eq(a, b));
+        let Some(name) = Name::new(name) else { return };
+        let map = later.maps.get(&name);
+        let same = map.zip(self.maps.get(&name)).is_some_and(|(a, b)| Arc::ptr_eq(a, b));
         if !same {
-            self.set(name, map.cloned(), later.parted.contains(name));
+            self.set(name, map.cloned(), later.parted.contains(&name));
         }
     }
 
     /// `parted`: its lists lie beside it.
-    fn set(&mut self, name: &str, map: Option<Arc<Nodemap>>, parted: bool) {
-        let old = self.maps.remove_entry(name);
-        for span in old.iter().flat_map(|(_, map)| map.spans()) {
+    fn set(&mut self, name: Name, map: Option<Arc<Nodemap>>, parted: bool) {
+        let old = match &map {
+            Some(map) => self.maps.insert(name, map.clone()),
+            None => self.maps.remove(&name),
+        };
+        for span in old.iter().flat_map(|map| map.spans()) {
             self.spans.release(&span);
         }
-        match parted {
-            true => self.parted.insert(name.to_owned()),
-            false => self.parted.remove(name),
-        };
-        if let Some(map) = map {
-            let owner: Arc<str> = old.map_or_else(|| name.into(), |(name, _)| name);
-            map.spans().for_each(|span| self.spans.claim(span, &owner));
-            self.maps.insert(owner, map);
+        for span in map.iter().flat_map(|map| map.spans()) {
+            self.spans.claim(span, name);
         }
+        match parted {
+            true => self.parted.insert(name),
+            false => self.parted.remove(&name),
+        };
     }
 
     /// Applies a part of a list. A nodemap that has none, or is gone, wants none.
     pub(in crate::model) fn apply_part(&mut self, key: PartKey<'_>, value: Option<&[u8]>) -> Result<(), Bad> {
-        let parted = self.parted.contains(key.name);
-        let Some(map) = self.maps.get_mut(key.name).filter(|_| parted).map(Arc::make_mut) else {
+        let name = Name::new(key.name).filter(|name| self.parted.contains(name));
+        let Some((name, map)) = name.and_then(|name| Some((name, Arc::make_mut(self.maps.get_mut(&name)?)))) else {
             return match value {
                 Some(_) => Err("its nodemap has no lists beside it".to_owned()),
                 None => Ok(()),
@@ -392,13 +395,12 @@ impl Nodemaps {
                 if ranges.iter().any(|(id, _)| !(first..=last).contains(&id)) {
                     return Err("a range belongs elsewhere".to_owned());
                 }
-                let owner: Arc<str> = key.name.into();
                 let list = if banned { &mut map.bans } else { &mut map.ranges };
                 for (_, range) in list.remove_range(first, last) {
                     self.spans.release(&range.span(banned));
                 }
                 for (id, range) in ranges.iter() {
-                    self.spans.claim(range.span(banned), &owner);
+                    self.spans.claim(range.span(banned), name);
                     list.insert(id, *range);
                 }
                 Ok(())

@@ -7,7 +7,6 @@ use crate::model::nodemap::range::BadRange;
 use crate::model::nodemap::spans::Span;
 use crate::model::nodemap::{ID_MAX, Offset, Range};
 use crate::model::tx::Tx;
-use std::sync::Arc;
 use wire::nodemap::{IdKind, cluster_flags2 as f2};
 
 /// Stands for the nodemap whose NIDs these are (`LUSTRE_NODEMAP_GUESS`).
@@ -59,7 +58,7 @@ pub(super) fn add_range(tx: &mut Tx<'_>, name: &str, text: &str) -> Result<Did, 
     let id = checked(name, head.last_range)?;
     tx.set_nodemap_head(head);
     known(tx, name)?.ranges.insert(id, range);
-    tx.claim(range.span(false), &Arc::from(name));
+    tx.claim(range.span(false), name);
     Ok(Did::Served)
 }
 
@@ -130,7 +129,7 @@ pub(super) fn ban(tx: &mut Tx<'_>, name: &str, text: &str) -> Result<Did, Error>
     let id = checked(name, head.last_ban)?;
     tx.set_nodemap_head(head);
     known(tx, name)?.bans.insert(id, range);
-    tx.claim(range.span(true), &Arc::from(name.as_str()));
+    tx.claim(range.span(true), name);
     Ok(Did::Served)
 }
 
@@ -241,7 +240,7 @@ pub(super) fn add_offset(tx: &mut Tx<'_>, name: &str, start: u64, limit: u64) ->
         return Err(Error::refused(object(name), Errno::ERANGE, what, "take ids that are nobody's"));
     }
     known(tx, name)?.offset = Some(offset);
-    tx.claim(Span::offset(offset), &Arc::from(name));
+    tx.claim(Span::offset(offset), name);
     for (what, value) in [("offset", start), ("limit", limit)] {
         if value < USUAL {
             tx.warn(format!("{what} {value} of nodemap '{name}' is below {USUAL}: the ids of nobody are not mapped properly"));
