@@ -190,7 +190,10 @@ async fn failover_nodes_are_shown_with_who_added_them() {
     );
     assert!(found.spellings.iter().any(|s| s == "obdfilter.testfs-OST0000.failover.node"), "{found:?}");
     let assigned = found.assigned.as_ref().unwrap();
-    assert!(assigned.by.starts_with("uid:") && assigned.seq == seq && assigned.from.is_none(), "{assigned:?}");
+    assert!(
+        assigned.by.starts_with("uid:") && assigned.seq == seq && assigned.from.is_none(),
+        "{assigned:?}"
+    );
     let read = api.param_effective("testfs-OST0000", "failover.node").await.unwrap();
     let told: Vec<_> = read.readers.iter().flat_map(|r| &r.in_force).collect();
     assert_eq!(told.len(), 2);
@@ -202,9 +205,8 @@ async fn another_catalogue_is_loaded_at_the_start_or_named() {
     let dir = tempfile::tempdir().unwrap();
     let shipped = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tunables/catalogue.toml"));
     let file = dir.path().join("catalogue.toml");
-    let text = shipped
-        .replace("\"max_cached_mb\"", "\"max_kept_mb\"")
-        .replace(".max_cached_mb\"", ".max_kept_mb\"");
+    let text =
+        shipped.replace("\"max_cached_mb\"", "\"max_kept_mb\"").replace(".max_cached_mb\"", ".max_kept_mb\"");
     std::fs::write(&file, text).unwrap();
     let port = free_port();
     let named = format!("--catalogue={}", file.display());
@@ -230,7 +232,8 @@ async fn another_catalogue_is_loaded_at_the_start_or_named() {
     {
         let named = format!("--catalogue={}", file.display());
         let data = other.path().join("data");
-        let out = command(&data).args(["--nid", "127.0.0.1@tcp", "--port", "0", &named]).output().await.unwrap();
+        let out =
+            command(&data).args(["--nid", "127.0.0.1@tcp", "--port", "0", &named]).output().await.unwrap();
         let said = String::from_utf8(out.stderr).unwrap();
         assert_eq!(out.status.code(), Some(1), "{said}");
         assert!(said.contains(&file.display().to_string()) && said.contains(why), "{said}");

@@ -167,7 +167,11 @@ fn the_output_of_a_whole_node_is_imported_parameter_by_parameter() {
         let (mut kept, mut refused, mut long) = (0, 0, 0);
         for (line, found) in tunables::import(text.as_bytes(), None) {
             let name = lines[line - 1].split_once('=').map(|(name, _)| name);
-            assert!(name.is_some_and(|name| known.contains(name)), "{node}, line {line}: {}", lines[line - 1]);
+            assert!(
+                name.is_some_and(|name| known.contains(name)),
+                "{node}, line {line}: {}",
+                lines[line - 1]
+            );
             match found {
                 Err(tunables::BadImport::Lines(_)) => long += 1,
                 Err(other) => panic!("{node}, line {line}: {other}"),

@@ -289,3 +289,19 @@ fn catalogues_are_checked() {
         assert!(matches!(parse(good.replace(part, "odd")), Err(BadCatalogue::Toml(_))), "{part}");
     }
 }
+
+#[test]
+fn a_number_in_another_form_is_said_plainly() {
+    for (text, number) in [
+        ("at_min=0x28", "write 40"),
+        ("at_min=5s", "write 5"),
+        ("max_dirty_mb=2G", "write 2048"),
+        ("testfs.sys.timeout=0x64", "write 100"),
+    ] {
+        let verdict = judged(text);
+        assert_eq!((verdict.class, verdict.suggestion.as_deref()), (Class::Value, Some(number)), "{text}");
+    }
+    for text in ["at_min=5m", "at_min=lots", "max_dirty_mb=1K", "expected_clients=0xffffff"] {
+        assert_eq!(judged(text).suggestion, None, "{text}");
+    }
+}

@@ -75,7 +75,10 @@ fn what_is_too_new_for_a_target_is_said_until_it_is_upgraded() {
     assert!(mgs.engine.view().seq > commits);
     // An unknown version is not too old, and does not hide a known one.
     assert_eq!(register(&mut mgs, &start(3, 0)).status, 0);
-    assert_eq!(mgs.engine.view().fs["testfs"].targets.values().filter(|t| t.lustre_version == new).count(), 1);
+    assert_eq!(
+        mgs.engine.view().fs["testfs"].targets.values().filter(|t| t.lustre_version == new).count(),
+        1
+    );
 }
 
 #[test]

@@ -21,8 +21,7 @@ fn site() -> Mgs {
 
 fn assign(mgs: &mut Mgs, text: &str, delete: bool) -> Option<u64> {
     let syntax = Some(if text.starts_with("testfs") { Syntax::ConfParam } else { Syntax::SetParam });
-    let command =
-        param::Command::Assign { text: text.to_owned(), syntax, delete, force: false, wait: false };
+    let command = param::Command::Assign { text: text.to_owned(), syntax, delete, force: false, wait: false };
     mgs.order(command.into()).unwrap_or_else(|e| panic!("{text}: {e}")).seq
 }
 
@@ -67,10 +66,9 @@ fn they_are_listed_with_their_logs() {
 
 #[test]
 fn both_spellings_are_read_back_with_log_record_and_commit() {
-    for text in [
-        "testfs-OST0000.failover.node=10.0.0.5@tcp",
-        "obdfilter.testfs-OST0000.failover.node=10.0.0.5@tcp",
-    ] {
+    for text in
+        ["testfs-OST0000.failover.node=10.0.0.5@tcp", "obdfilter.testfs-OST0000.failover.node=10.0.0.5@tcp"]
+    {
         let mut mgs = site();
         let before = get(&mgs, "testfs-OST0000", "failover.node");
         assert_eq!(before.default.as_deref(), Some("none"));
@@ -100,11 +98,47 @@ fn both_spellings_are_read_back_with_log_record_and_commit() {
 }
 
 #[test]
+fn one_of_them_goes_alone_and_who_keeps_it_is_said() {
+    let mut mgs = site();
+    for node in ["10.0.0.5@tcp", "10.0.0.5@tcp:10.0.0.6@tcp"] {
+        assign(&mut mgs, &format!("testfs-OST0001.failover.node={node}"), false);
+    }
+    let unset = |mgs: &mut Mgs, text: &str| {
+        let text = text.to_owned();
+        let command = param::Command::Assign { text, syntax: None, delete: true, force: false, wait: false };
+        mgs.order(command.into())
+    };
+    let values = |mgs: &Mgs| {
+        let readers = get(mgs, "testfs-OST0001", "failover.node").readers;
+        let of = |r: &mgs_core::model::effective::Reader| {
+            r.in_force.iter().map(|t| t.value.clone()).collect::<Vec<_>>()
+        };
+        assert!(readers.iter().all(|r| of(r) == of(&readers[0])), "{readers:?}");
+        of(&readers[0])
+    };
+    let brought = "10.0.0.8@tcp,10.1.0.8@tcp1";
+    let done = unset(&mut mgs, "testfs-OST0001.failover.node=10.0.0.5@tcp").unwrap();
+    assert_eq!(values(&mgs), [brought, "10.0.0.5@tcp:10.0.0.6@tcp"]);
+    let said = done.warnings.join("\n");
+    assert!(said.contains("keep their connections to testfs-OST0001 until they mount again"), "{said}");
+    assert!(said.contains(&format!("brought {brought} when it registered: that stays")), "{said}");
+    let none = unset(&mut mgs, "testfs-OST0001.failover.node=10.0.0.9@tcp").unwrap_err();
+    assert_eq!(none.errno(), Errno::ENOENT);
+    let registration = unset(&mut mgs, &format!("testfs-OST0001.failover.node={brought}")).unwrap_err();
+    assert_eq!(registration.errno(), Errno::ENOENT);
+    unset(&mut mgs, "testfs-OST0001.failover.node").unwrap();
+    assert_eq!(values(&mgs), [brought]);
+}
+
+#[test]
 fn what_a_target_brought_says_so() {
     let mgs = site();
     let found = get(&mgs, "testfs-OST0001", "failover.node");
     let told = &found.readers[0].in_force[0];
-    assert_eq!((told.value.as_str(), told.from.as_deref()), ("10.0.0.8@tcp,10.1.0.8@tcp1", Some("testfs-OST0001")));
+    assert_eq!(
+        (told.value.as_str(), told.from.as_deref()),
+        ("10.0.0.8@tcp,10.1.0.8@tcp1", Some("testfs-OST0001"))
+    );
     assert_eq!(record(&mgs, "testfs-client", told.index), "10.0.0.8@tcp");
 }
 
@@ -121,11 +155,17 @@ fn root_squash_is_read_back_for_clients_too() {
     let mut mgs = site();
     assign(&mut mgs, "testfs.mdt.root_squash=99:99", false);
     let found = get(&mgs, "testfs", "mdt.root_squash");
-    let told =
-        found.readers.iter().map(|r| (r.log.as_str(), r.in_force[0].value.as_str(), r.in_force[0].name.as_str()));
+    let told = found
+        .readers
+        .iter()
+        .map(|r| (r.log.as_str(), r.in_force[0].value.as_str(), r.in_force[0].name.as_str()));
     assert_eq!(
         told.collect::<Vec<_>>(),
-        ["testfs-client", "testfs-MDT0000", "testfs-MDT0001"].map(|log| (log, "99:99", "testfs.mdt.root_squash"))
+        ["testfs-client", "testfs-MDT0000", "testfs-MDT0001"].map(|log| (
+            log,
+            "99:99",
+            "testfs.mdt.root_squash"
+        ))
     );
 }
 
@@ -133,7 +173,9 @@ fn root_squash_is_read_back_for_clients_too() {
 #[test]
 fn what_follows_from_a_setting_is_listed_with_who_set_it() {
     let mut mgs = site();
-    for text in ["testfs.mdt.root_squash=99:99", "testfs-MDT0000.lov.stripesize=1M", "testfs-MDT0001.mdc.active=0"] {
+    for text in
+        ["testfs.mdt.root_squash=99:99", "testfs-MDT0000.lov.stripesize=1M", "testfs-MDT0001.mdc.active=0"]
+    {
         assign(&mut mgs, text, false);
     }
     let found = listed(mgs.engine.view(), Some("testfs"));

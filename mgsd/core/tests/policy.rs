@@ -101,7 +101,8 @@ fn a_stranger_waits_with_early_replies_and_is_refused_in_the_end() {
     assert_eq!(standing(&mgs), [("testfs-OST0004".to_owned(), Standing::Refused)]);
     assert_eq!((mgs.store.clone(), mgs.commits), (store.clone(), commits), "and left no trace");
     // Nobody said it, so there is nothing stored to forget; it leaves the list all the same.
-    let forget = || Command::Registration(registration::Command::Forget { target: "testfs-OST0004".to_owned() });
+    let forget =
+        || Command::Registration(registration::Command::Forget { target: "testfs-OST0004".to_owned() });
     let ticket = mgs.give(forget(), true);
     let would = mgs.done.remove(&ticket).unwrap().unwrap();
     assert_eq!(standing(&mgs).len(), 1, "a dry run forgets nothing");

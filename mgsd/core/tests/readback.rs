@@ -43,18 +43,21 @@ const NAMES: [(&str, [&str; 3]); 24] = [
     ("mdt.testfs-MDT{}.identity_expire", ["61", "91", "1200"]),
     ("obdfilter.testfs-OST{}.brw_size", ["2", "4", "8"]),
     ("obdfilter.*.brw_size", ["1", "2", "16"]),
-    ("ost.OSS.ost_io.nrs_tbf_rule", [
-        "start a nid={10.0.0.4@tcp} rate=100",
-        "start b nid={10.0.0.5@tcp} rate=200",
-        "stop a",
-    ]),
+    (
+        "ost.OSS.ost_io.nrs_tbf_rule",
+        ["start a nid={10.0.0.4@tcp} rate=100", "start b nid={10.0.0.5@tcp} rate=200", "stop a"],
+    ),
 ];
 
 #[derive(Clone, Copy, Debug)]
 enum What {
-    Set { wait: bool },
+    Set {
+        wait: bool,
+    },
     /// All of it, or the one value.
-    Unset { value: bool },
+    Unset {
+        value: bool,
+    },
     Register,
     Writeconf,
     Restart,
@@ -197,7 +200,8 @@ fn read_back(mgs: &Mgs, log: &str, tree: &ConfigTree) {
 /// The nodes that a log connects to besides the first of each target are those that are read back.
 fn connections_read_back(mgs: &Mgs, log: &str, tree: &ConfigTree) {
     for (name, device) in &tree.devices {
-        let target = name.split('-').nth(1).and_then(TargetId::parse).filter(|id| id.svname("testfs") != *log);
+        let target =
+            name.split('-').nth(1).and_then(TargetId::parse).filter(|id| id.svname("testfs") != *log);
         let Some(target) = target.filter(|_| !device.connections.is_empty()) else { continue };
         let found = effective(mgs.engine.view(), 0, &target.svname("testfs"), "failover.node").unwrap();
         let told = found.readers.iter().filter(|r| r.log == log).flat_map(|r| &r.in_force);

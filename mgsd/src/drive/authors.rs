@@ -12,7 +12,8 @@ const MOST: usize = 512;
 
 /// Commits that have been looked up.
 struct Chain<'a> {
-    store: &'a dyn Store,
+    /// None, once it has failed: it is not waited for again.
+    store: Option<&'a dyn Store>,
     known: BTreeMap<u64, Option<CommitRecord>>,
 }
 
@@ -26,11 +27,12 @@ struct Author {
 impl Chain<'_> {
     async fn record(&mut self, seq: u64) -> Option<&CommitRecord> {
         if !self.known.contains_key(&seq) {
-            if self.known.len() >= MOST {
-                return None;
-            }
+            let store = self.store.filter(|_| self.known.len() < MOST)?;
             // A chain that cannot be read is told of elsewhere; here only a name is missing.
-            let found = self.store.commits(seq.saturating_sub(1), 1).await.unwrap_or_default();
+            let Ok(found) = store.commits(seq.saturating_sub(1), 1).await else {
+                self.store = None;
+                return None;
+            };
             let record = found.into_iter().find(|(at, _)| *at == seq);
             let record = record.and_then(|(_, bytes)| serde_json::from_slice(&bytes).ok());
             self.known.insert(seq, record);
@@ -64,7 +66,7 @@ impl Chain<'_> {
 
 /// Names the authors of a list. `written`: the commits of its items.
 pub(super) async fn of_list(store: &dyn Store, items: &mut [ParamInForce], written: &[Option<u64>]) {
-    let mut chain = Chain { store, known: BTreeMap::new() };
+    let mut chain = Chain { store: Some(store), known: BTreeMap::new() };
     for (item, seq) in items.iter_mut().zip(written) {
         let (None, Some(seq)) = (&item.assigned, *seq) else { continue };
         let assignment = match &item.device {
@@ -79,7 +81,7 @@ pub(super) async fn of_list(store: &dyn Store, items: &mut [ParamInForce], writt
 
 /// Names the authors of what is told.
 pub(super) async fn of_told(store: &dyn Store, found: &mut EffectiveParam) {
-    let mut chain = Chain { store, known: BTreeMap::new() };
+    let mut chain = Chain { store: Some(store), known: BTreeMap::new() };
     for reader in &mut found.readers {
         for told in reader.in_force.iter_mut().chain(&mut reader.shadowed).filter(|t| t.by.is_none()) {
             if let Some(Author { by, from, .. }) = chain.author(told.seq, &told.name).await {

@@ -163,7 +163,8 @@ impl Judge<'_> {
         let typed = text.split(['-', '.']).next().unwrap_or(text);
         // The file system is right, the target is not.
         if let Some(fs) = topology.filesystem(typed).filter(|_| text != typed) {
-            let known: Vec<String> = fs.targets().take(MOST_NAMED + 1).map(|t| format!("{typed}-{t}")).collect();
+            let known: Vec<String> =
+                fs.targets().take(MOST_NAMED + 1).map(|t| format!("{typed}-{t}")).collect();
             return Some(format!("registered: {}", known.join(", ")));
         }
         let near = suggest::nearest(typed, names.iter().copied());

@@ -112,7 +112,10 @@ fn length(t: &Tunable, value: &str) -> Result<(), Finding> {
 
 fn bad_number(catalogue: &Catalogue, t: &Tunable, value: &str, why: &BadNumber) -> Finding {
     match why {
-        BadNumber::Form(why) => wrong(catalogue, t, value, Class::Value, &format!("is no value: {why}")),
+        BadNumber::Form(why) => {
+            let finding = wrong(catalogue, t, value, Class::Value, &format!("is no value: {why}"));
+            finding.suggest_some(plain(t, value).map(|n| format!("write {n}")))
+        }
         BadNumber::Misread(why) => {
             let finding = wrong(catalogue, t, value, Class::Unit, &format!("would be misread: {why}"));
             finding.suggest(format!("write {}", value.replace(' ', "")))
@@ -125,6 +128,26 @@ fn bad_number(catalogue: &Catalogue, t: &Tunable, value: &str, why: &BadNumber) 
         }
         BadNumber::TooLarge => wrong(catalogue, t, value, Class::Range, "is more than 64 bits hold"),
     }
+}
+
+/// The plain number that was meant: of `0x28`, of `5s` where seconds are counted, of `2G` where MiB are.
+fn plain(t: &Tunable, value: &str) -> Option<String> {
+    if !matches!(t.value, Type::Int | Type::Uint) || t.grammar.is_some() {
+        return None;
+    }
+    let fits = |n: i128| {
+        let (low, high) = t.limits();
+        (low.is_none_or(|low| n >= low) && high.is_none_or(|high| n <= high)).then(|| n.to_string())
+    };
+    if value.starts_with("0x") {
+        return fits(number::integer(value, 0, false).ok()?);
+    }
+    let unit = t.unit.as_deref()?;
+    if unit == "seconds" {
+        return fits(number::integer(value.strip_suffix('s')?, 10, false).ok()?);
+    }
+    let (bytes, unit) = (number::size(value, 1).ok()?, number::factor(unit)?);
+    if bytes % unit == 0 { fits(bytes / unit) } else { None }
 }
 
 fn range(catalogue: &Catalogue, t: &Tunable, value: &str, number: i128) -> Result<(), Finding> {

@@ -31,7 +31,11 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { ir_timeout: Duration::from_secs(400), dead_sections: false, catalogue: tunables::InUse::default() }
+        Self {
+            ir_timeout: Duration::from_secs(400),
+            dead_sections: false,
+            catalogue: tunables::InUse::default(),
+        }
     }
 }
 

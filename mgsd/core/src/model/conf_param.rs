@@ -1,6 +1,7 @@
 //! `TARGET.PARAM=VALUE`: which record lands in which log (mgs/07, 7.2 to 7.5). Used for parameters that come with a
 //! registration; the same rules serve an administrator.
 
+use super::command::param::{Connection, connections, typed};
 use super::names::{TargetId, TargetKind, client_log};
 use super::node_names;
 use super::params::failover_nodes;
@@ -10,6 +11,7 @@ use super::tx::Tx;
 use crate::Errno;
 use crate::error::Error;
 use llog::lcfg::{LustreCfg, cmd};
+use llog::marker::flag;
 
 /// What a parameter is set on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -304,6 +306,19 @@ fn set_mdt(tx: &mut Tx<'_>, s: &Setting<'_>, name: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// Takes the sections away that add exactly these nodes.
+fn skip_nodes(tx: &mut Tx<'_>, log: &str, target: &str, nodes: &str) -> Result<(), Error> {
+    let Some(entry) = tx.log(log) else { return Ok(()) };
+    let hit =
+        |c: &Connection| !c.brought && c.record.device.as_deref() == Some(target) && c.record.value == nodes;
+    let found: Vec<Connection> = connections(&entry.log).into_iter().filter(hit).collect();
+    let cancel = u64::try_from(tx.wall()).unwrap_or(0);
+    tx.edit_markers(log, found.into_iter().flat_map(|c| c.markers).collect(), |m| {
+        m.flags |= flag::SKIP;
+        m.canceltime = cancel;
+    })
+}
+
 /// Additive: running clients execute the new connections, nothing is taken away.
 fn add_failnid(tx: &mut Tx<'_>, s: &Setting<'_>) -> Result<(), Error> {
     let Scope::Target(id) = s.scope else {
@@ -316,7 +331,15 @@ fn add_failnid(tx: &mut Tx<'_>, s: &Setting<'_>) -> Result<(), Error> {
     if s.deletes() {
         let mut logs = vec![client_log(s.fs)];
         logs.extend(tx.mdts(s.fs).into_iter().map(|mdt| mdt.svname(s.fs)));
-        return logs.iter().try_for_each(|log| tx.skip_sections(log, &target, "add failnid"));
+        // As a kernel does it; those that are named alone, where some are.
+        let named = failover_nodes(s.value);
+        return match s.value.is_empty() {
+            true => logs.iter().try_for_each(|log| tx.skip_sections(log, &target, "add failnid")),
+            false => {
+                let named = typed(named.iter().map(Vec::as_slice));
+                logs.iter().try_for_each(|log| skip_nodes(tx, log, &target, &named))
+            }
+        };
     }
     let nodes = failover_nodes(s.value);
     if nodes.is_empty() {

@@ -7,6 +7,7 @@ use super::tx::Tx;
 use crate::Errno;
 use crate::error::Error;
 use llog::lcfg::LustreCfg;
+use llog::marker::flag;
 use std::collections::BTreeSet;
 
 /// Ending of a log that was kept before it was written anew: `testfs-client.1795232206.bak`, as a kernel MGS names it.
@@ -77,6 +78,40 @@ impl Tx<'_> {
         live.filter_map(|r| Some((r.index, r.cfg().ok()?))).collect()
     }
 
+    /// Skips sections whose record has exactly this `name=value`; all of them when none is given.
+    pub fn skip_values(
+        &mut self,
+        log: &str,
+        tgtname: &str,
+        comment: &str,
+        text: Option<&str>,
+    ) -> Result<(), Error> {
+        let Some(text) = text else { return self.skip_sections(log, tgtname, comment) };
+        let Some(entry) = self.log(log) else { return Ok(()) };
+        let (mut hits, mut open, mut equal) = (Vec::new(), Vec::new(), false);
+        for r in entry.log.records().filter(|r| r.live) {
+            let Ok(cfg) = r.cfg() else { continue };
+            match cfg.marker() {
+                Some(m) if m.flags & flag::SKIP != 0 || m.tgtname != tgtname || m.comment != comment => {}
+                Some(m) if m.is_start() => (open, equal) = (vec![(r.index, r.offset)], false),
+                Some(_) if equal => {
+                    hits.append(&mut open);
+                    hits.push((r.index, r.offset));
+                }
+                Some(_) => {}
+                None => equal |= !open.is_empty() && cfg.buf_str(1) == Some(text),
+            }
+        }
+        if !hits.is_empty() {
+            self.note_value(comment, text);
+        }
+        let cancel = u64::try_from(self.wall()).unwrap_or(0);
+        self.edit_markers(log, hits, |m| {
+            m.flags |= flag::SKIP;
+            m.canceltime = cancel;
+        })
+    }
+
     /// A device is about to be added anew: what stands before that, and speaks of it, is skipped. A reader that begins
     /// would find no such device there, and stop.
     pub fn skip_device(&mut self, log: &str, device: &str) -> Result<(), Error> {
@@ -85,7 +120,8 @@ impl Tx<'_> {
         for (_, cfg) in self.records(log) {
             let live = cfg.marker().filter(|m| m.is_start() && !m.is_skip());
             found.extend(
-                live.filter(|m| m.tgtname == device || m.comment.starts_with(&about)).map(|m| (m.tgtname, m.comment)),
+                live.filter(|m| m.tgtname == device || m.comment.starts_with(&about))
+                    .map(|m| (m.tgtname, m.comment)),
             );
         }
         found.iter().try_for_each(|(tgtname, comment)| self.skip_sections(log, tgtname, comment))

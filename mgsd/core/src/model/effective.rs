@@ -190,7 +190,10 @@ fn understood(tx: &Tx<'_>, device: &str, name: &str) -> Result<Name, Error> {
         }
         let near = catalogue.near(name).join(" or ");
         let meant = if near.is_empty() { String::new() } else { format!("did you mean {near}? ") };
-        refuse("is in no catalogue and no log", format!("{meant}'mgsctl param explain NAME' tells what there is"))
+        refuse(
+            "is in no catalogue and no log",
+            format!("{meant}'mgsctl param explain NAME' tells what there is"),
+        )
     };
     let stored = |(scope, param): &(Scope, String)| tx.conf_setting(&fs, *scope, param).is_some();
     if !name.contains('.') {
@@ -297,7 +300,8 @@ fn connected(tx: &Tx<'_>, name: &Name, log: &str) -> Reader {
     let spelled = format!("{target}.{FAILOVER}");
     let mut told = Vec::new();
     if let Some(entry) = tx.log(log) {
-        for found in connections(&entry.log).into_iter().filter(|c| c.record.device.as_ref() == Some(&target)) {
+        for found in connections(&entry.log).into_iter().filter(|c| c.record.device.as_ref() == Some(&target))
+        {
             let from = found.brought.then(|| target.clone());
             let told_of = as_told(None, Syntax::ConfParam, spelled.clone(), log, entry, found.record);
             told.push(Told { from, ..told_of });

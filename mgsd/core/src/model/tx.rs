@@ -392,40 +392,6 @@ impl<'a> Tx<'a> {
         })
     }
 
-    /// The same for sections whose record has exactly this `name=value`; all of them when none is given.
-    pub fn skip_values(
-        &mut self,
-        log: &str,
-        tgtname: &str,
-        comment: &str,
-        text: Option<&str>,
-    ) -> Result<(), Error> {
-        let Some(text) = text else { return self.skip_sections(log, tgtname, comment) };
-        let Some(entry) = self.log(log) else { return Ok(()) };
-        let (mut hits, mut open, mut equal) = (Vec::new(), Vec::new(), false);
-        for r in entry.log.records().filter(|r| r.live) {
-            let Ok(cfg) = r.cfg() else { continue };
-            match cfg.marker() {
-                Some(m) if m.flags & flag::SKIP != 0 || m.tgtname != tgtname || m.comment != comment => {}
-                Some(m) if m.is_start() => (open, equal) = (vec![(r.index, r.offset)], false),
-                Some(_) if equal => {
-                    hits.append(&mut open);
-                    hits.push((r.index, r.offset));
-                }
-                Some(_) => {}
-                None => equal |= !open.is_empty() && cfg.buf_str(1) == Some(text),
-            }
-        }
-        if !hits.is_empty() {
-            self.note_value(comment, text);
-        }
-        let cancel = u64::try_from(self.wall).unwrap_or(0);
-        self.edit_markers(log, hits, |m| {
-            m.flags |= flag::SKIP;
-            m.canceltime = cancel;
-        })
-    }
-
     /// Sets or clears EXCLUDE on every live section: mounts to come add the target inactive.
     pub fn exclude_sections(
         &mut self,
@@ -480,7 +446,7 @@ impl<'a> Tx<'a> {
         self.edit_markers(log, hits, edit)
     }
 
-    fn edit_markers(
+    pub(super) fn edit_markers(
         &mut self,
         log: &str,
         hits: Vec<(u32, u64)>,

@@ -9,9 +9,7 @@ use crate::model::conf_param::Scope;
 use crate::model::names::TargetId;
 use crate::model::settings::Validation;
 use crate::model::tx::Tx;
-use tunables::{
-    Assignment, Class, Judge, Policy, Stored, Topology, Verdict, canonical, translate,
-};
+use tunables::{Assignment, Class, Judge, Policy, Stored, Topology, Verdict, canonical, translate};
 
 /// How strict to be with one assignment.
 #[derive(Clone, Copy, Debug, Default)]
@@ -209,8 +207,7 @@ pub fn same_elsewhere(tx: &Tx<'_>, syntax: Syntax, name: &str) -> Vec<String> {
     let mut found = Vec::new();
     match syntax {
         Syntax::ConfParam => {
-            let names: Vec<String> =
-                translate(syntax_of(syntax), name).into_iter().map(|t| t.name).collect();
+            let names: Vec<String> = translate(syntax_of(syntax), name).into_iter().map(|t| t.name).collect();
             for (path, setting) in tx.set_settings().into_iter().filter(|(_, s)| !s.is_unset()) {
                 let hit = names.iter().any(|name| tunables::covers(path, name));
                 found.extend(setting.values.last().filter(|_| hit).map(|v| format!("{path}={}", v.value)));
@@ -239,7 +236,10 @@ fn conf_hit_by<'a>(tx: &'a Tx<'_>, path: &'a str) -> impl Iterator<Item = String
             };
             let spelled = format!("{device}.{name}");
             let names = translate(tunables::Syntax::ConfParam, &spelled);
-            names.iter().any(|t| tunables::overlap(path, &t.name)).then(|| format!("{spelled}={}", value.value))
+            names
+                .iter()
+                .any(|t| tunables::overlap(path, &t.name))
+                .then(|| format!("{spelled}={}", value.value))
         })
     })
 }

@@ -1,6 +1,6 @@
 //! `conf_param`: an assignment in the logs of one file system.
 
-use super::{Doing, Syntax, device_name, event, keepers, registered};
+use super::{Doing, FAILOVER, Syntax, connections, device_name, event, keepers, registered};
 use crate::Errno;
 use crate::error::Error;
 use crate::model::Resource;
@@ -174,11 +174,44 @@ fn unset(tx: &mut Tx<'_>, s: &Setting<'_>, doing: Doing) -> Result<(), Error> {
     tx.set_conf_setting(s.fs, s.scope, s.name, left);
     tx.event(event(&device_name(s.fs, s.scope), s.name, s.value, true));
     let written = tx.changed_logs() != before;
+    if s.name == FAILOVER {
+        connections_stay(tx, s);
+        return Ok(());
+    }
     uncover(tx, s)?;
     if gone && written && doing.revert {
         revert(tx, s, last.as_deref())?;
     }
     Ok(())
+}
+
+/// Nobody can be told to forget a node.
+fn connections_stay(tx: &mut Tx<'_>, s: &Setting<'_>) {
+    let (target, logs) = (device_name(s.fs, s.scope), tx.changed_log_names());
+    if !logs.is_empty() {
+        let logs = logs.join(", ");
+        tx.warn(format!(
+            "nodes that run and have read {logs} keep their connections to {target} until they mount again"
+        ));
+    }
+    let brought = |log: &String| {
+        let entry = tx.log(log)?;
+        let mut found = connections(&entry.log).into_iter();
+        found
+            .find(|c| c.brought && c.record.device.as_deref() == Some(target.as_str()))
+            .map(|c| c.record.value)
+    };
+    if let Some(value) = logs_of(tx, s.fs).iter().find_map(brought) {
+        tx.warn(format!(
+            "{target} brought {value} when it registered: that stays; 'mgsctl target replace-nids' changes it"
+        ));
+    }
+}
+
+/// The logs that connect to targets.
+fn logs_of(tx: &Tx<'_>, fs: &str) -> Vec<String> {
+    let mdts = tx.mdts(fs).into_iter().map(|mdt| mdt.svname(fs));
+    std::iter::once(client_log(fs)).chain(mdts).collect()
 }
 
 /// What another setting of the same name says holds again where the removed one stood.

@@ -21,6 +21,8 @@ pub struct Connection {
     pub record: ParamRecord,
     /// The target brought it along when it registered: it goes with its next writeconf, and with nothing else.
     pub brought: bool,
+    /// Index and offset of the markers around them.
+    pub markers: Vec<(u32, u64)>,
 }
 
 /// The failover nodes that a log has, in live sections, in order.
@@ -30,12 +32,13 @@ pub fn connections(log: &llog::Log) -> Vec<Connection> {
     for record in log.records().filter(|r| r.live) {
         let Ok(cfg) = record.cfg() else { continue };
         if let Some(m) = cfg.marker() {
-            found.extend(open.take().and_then(Section::close));
+            found.extend(open.take().and_then(|section| section.close((record.index, record.offset))));
             let brought = ADD.contains(&m.comment.as_str());
             let wanted = m.is_start() && !m.is_skip() && (brought || m.comment == FAILNID);
             if wanted && TargetId::parse_svname(&m.tgtname).is_some() {
                 let created = m.createtime;
-                open = Some(Section { target: m.tgtname, created, brought, ..Section::default() });
+                let markers = vec![(record.index, record.offset)];
+                open = Some(Section { target: m.tgtname, created, brought, markers, ..Section::default() });
             }
         } else if let Some(section) = &mut open {
             section.take(record.index, record.offset, &cfg);
@@ -49,6 +52,7 @@ struct Section {
     target: String,
     created: u64,
     brought: bool,
+    markers: Vec<(u32, u64)>,
     /// It has connected to the first node.
     set_up: bool,
     /// The first record behind that.
@@ -73,10 +77,10 @@ impl Section {
         }
     }
 
-    fn close(self) -> Option<Connection> {
+    fn close(mut self, end: (u32, u64)) -> Option<Connection> {
         let (index, offset) = self.first?;
-        let node = |nids: &Vec<Nid>| nids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-        let value = self.nodes.iter().map(|(_, nids)| node(nids)).collect::<Vec<_>>().join(":");
+        self.markers.push(end);
+        let value = typed(self.nodes.iter().map(|(_, nids)| nids.as_slice()));
         let record = ParamRecord {
             index,
             offset,
@@ -85,8 +89,14 @@ impl Section {
             name: FAILOVER.to_owned(),
             value,
         };
-        Some(Connection { record, brought: self.brought })
+        Some(Connection { record, brought: self.brought, markers: self.markers })
     }
+}
+
+/// Nodes as they are typed: NIDs of a node with `,`, nodes with `:`.
+pub fn typed<'a>(nodes: impl Iterator<Item = &'a [Nid]>) -> String {
+    let node = |nids: &[Nid]| nids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    nodes.map(node).collect::<Vec<_>>().join(":")
 }
 
 fn nid(cfg: &LustreCfg) -> Option<Nid> {

@@ -22,8 +22,10 @@ pub struct Listed {
 pub fn listed(view: &View, fs: Option<&str>) -> Vec<Listed> {
     let wanted = view.logs.iter().filter(|(name, _)| fs.is_none_or(|fs| log_base(name) == fs));
     let found = in_force(wanted.map(|(name, entry)| (name.as_str(), &entry.log)));
-    let mut out: Vec<Listed> =
-        found.into_iter().map(|p| Listed { assigned: assigned(view, &p), written: written(view, &p), param: p }).collect();
+    let mut out: Vec<Listed> = found
+        .into_iter()
+        .map(|p| Listed { assigned: assigned(view, &p), written: written(view, &p), param: p })
+        .collect();
     for (name, settings) in view.settings.conf.iter().filter(|(name, _)| fs.is_none_or(|fs| fs == *name)) {
         for ((scope, param), setting) in settings {
             let here = |id: &TargetId| view.fs.get(name).is_some_and(|fs| fs.targets.contains_key(id));

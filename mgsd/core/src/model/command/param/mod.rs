@@ -9,7 +9,7 @@ mod path;
 
 pub use conf::device;
 pub(in crate::model) use conf::{part_of, set as set_conf};
-pub use connections::{Connection, FAILOVER, connections};
+pub use connections::{Connection, FAILOVER, connections, typed};
 pub use in_force::{InForce, ParamRecord, in_force, records};
 pub use listed::{Listed, listed};
 pub use path::PARAMS;
@@ -224,7 +224,8 @@ impl Assigned {
         let meant = || {
             let (device, rest) = first?;
             let class = rest.split('.').next()?;
-            let is_path = tunables::prefix(device).is_some() || !tx.view.catalogue.by_pattern(left).is_empty();
+            let is_path =
+                tunables::prefix(device).is_some() || !tx.view.catalogue.by_pattern(left).is_empty();
             Some(!is_path && rest.contains('.') && tunables::prefix(class).is_some())
         };
         let conf = ours || meant() == Some(true);
