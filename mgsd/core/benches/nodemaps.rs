@@ -77,13 +77,6 @@ fn round(size: usize) -> [Duration; 3] {
 }
 
 fn main() -> ExitCode {
-    if let Ok(only) = std::env::var("ONLY") {
-        let only: usize = only.parse().unwrap();
-        for _ in 0..(5 * 32000 / only) {
-            round(only);
-        }
-        return ExitCode::SUCCESS;
-    }
     let mut best = [[Duration::MAX; 3]; SIZES.len()];
     for _ in 0..ROUNDS {
         for (size, best) in SIZES.iter().zip(&mut best) {

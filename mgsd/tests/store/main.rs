@@ -4,6 +4,8 @@
 mod daemon;
 mod damage;
 mod large;
+mod large_logs;
+mod nodemaps;
 #[path = "../daemon/mod.rs"]
 mod process;
 mod restore;
