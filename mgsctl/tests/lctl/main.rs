@@ -5,6 +5,7 @@ mod coverage;
 mod examples;
 mod import;
 mod peers;
+mod read_on;
 mod recorded;
 mod refusals;
 mod sessions;
