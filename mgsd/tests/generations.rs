@@ -24,7 +24,8 @@ async fn start(data: &Path, port: u16) -> (Child, Client) {
 
 async fn node(nid: &str, port: u16) -> PeerHost {
     let mgs = SocketAddr::from(([127, 0, 0, 1], port));
-    let mut config = HostConfig::new(nid.parse().unwrap(), vec!["127.0.0.1@tcp".parse().unwrap()]).with_mgs_addr(mgs);
+    let mut config =
+        HostConfig::new(nid.parse().unwrap(), vec!["127.0.0.1@tcp".parse().unwrap()]).with_mgs_addr(mgs);
     config.speed = 10;
     PeerHost::start(config).await.unwrap()
 }

@@ -63,17 +63,27 @@ pub struct Export {
     pub targets: BTreeSet<String>,
     /// How far it has fetched each log. A newer generation has a name of its own here.
     pub fetched: BTreeMap<String, Fetched>,
+    /// Object numbers of the logs that it opened: it holds indices of them, also when it found nothing new to fetch.
+    pub(crate) holds: BTreeSet<u64>,
     /// Which generation of each log it is given.
     pub tag: Tag,
-    /// Of logs that its tag says nothing of: object numbers of those that it opened, and whether it began at the
-    /// beginning.
-    pub(crate) begun: BTreeMap<u64, bool>,
+    /// Of logs that its tag says nothing of: how it reads them, by their object numbers.
+    pub(crate) begun: BTreeMap<u64, Begun>,
     /// Logs that it is no longer told of, until it mounts again.
     pub(crate) retired: BTreeSet<String>,
     /// Version of the nodemaps that it is reading; what it is told next must be of the same.
     pub(crate) nodemaps: Option<u64>,
     /// Requests in service.
     pub in_service: usize,
+}
+
+/// How a node reads a log of which nobody knows whether it read it before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Begun {
+    /// Its first request was for the first record.
+    pub(crate) at_first: bool,
+    /// How often it has opened the log and asked for nothing.
+    pub(crate) opened: u8,
 }
 
 /// How far a node has fetched a log. What it made of the records is its own affair.
@@ -117,6 +127,12 @@ impl Export {
             }
         } else if self.fetched.len() < MAX_TARGETS {
             self.fetched.insert(log.to_owned(), now);
+        }
+    }
+    /// Notes that it was given a log.
+    pub(crate) fn holds(&mut self, oid: u64) {
+        if self.holds.len() < MAX_TARGETS {
+            self.holds.insert(oid);
         }
     }
     /// How far it has fetched the log with this object number, under whichever name that stood then.
@@ -237,6 +253,7 @@ impl Exports {
             opened: BTreeSet::new(),
             targets: BTreeSet::new(),
             fetched: BTreeMap::new(),
+            holds: BTreeSet::new(),
             tag: c.tag,
             begun: BTreeMap::new(),
             retired: BTreeSet::new(),

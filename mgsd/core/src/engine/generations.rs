@@ -7,11 +7,15 @@ use crate::error::{Error, Result};
 use crate::export::Export;
 use crate::model::command::{Command, log};
 use crate::model::generation::{Served, Tag, is_own_log};
-use crate::model::names::{log_of, next_of};
+use crate::model::names::{is_next, log_of, next_of};
 use crate::time::Now;
 use std::collections::{BTreeMap, BTreeSet};
 use wire::Nid;
-use wire::llog_rpc::{LogId, LlogdBody};
+use wire::llog_rpc::{LlogdBody, LogId};
+
+/// Who opens a log oftener and asks for nothing stands behind its end: the indices are another generation's. Several
+/// mounts of a node, and answers that were lost, are fewer.
+const OPENED: u8 = 8;
 
 /// What a node gets for the name of a log.
 pub(crate) enum Generation {
@@ -74,11 +78,9 @@ impl Engine {
             Standing::Unknown => {}
         }
         let Some(export) = self.exports.get_mut(cookie) else { return Ok(Generation::Retired) };
-        // Who opens it and asks for nothing stands behind its end: the indices are another generation's.
-        match export.begun.insert(oid, false) {
-            None => Ok(Generation::Log(found)),
-            Some(_) => Ok(Generation::Retired),
-        }
+        let begun = export.begun.entry(oid).or_default();
+        begun.opened = begun.opened.saturating_add(1);
+        Ok(if begun.opened > OPENED { Generation::Retired } else { Generation::Log(found) })
     }
 
     /// What is known of a node whose tag does not say that it reads this.
@@ -86,7 +88,7 @@ impl Engine {
         let Some(export) = self.exports.get(export) else { return Standing::Left };
         let (nid, mgc) = (export.address.peer, export.uuid.as_str());
         let read = export.fetched.get(log).is_some_and(|f| f.oid != oid);
-        if export.begun.get(&oid) == Some(&true) || self.view.reads(nid, mgc, log) == Some(oid) {
+        if export.begun.get(&oid).is_some_and(|b| b.at_first) || self.view.reads(nid, mgc, log) == Some(oid) {
             return Standing::Reads;
         }
         if read || export.retired.contains(log) || self.view.is_ahead(nid, mgc, log) {
@@ -111,12 +113,12 @@ impl Engine {
         let begun = export.begun.get_mut(&oid)?;
         if ask.index <= first {
             let (nid, mgc) = (export.address.peer, export.uuid.clone());
-            if !std::mem::replace(begun, true) {
+            if !std::mem::replace(&mut begun.at_first, true) {
                 self.queue_note(Note::Reads { nid, mgc, log, oid }, now);
             }
             return None;
         }
-        (!*begun).then_some(log)
+        (!begun.at_first).then_some(log)
     }
 
     /// A node was refused a log: it is listed until it has mounted again.
@@ -129,10 +131,10 @@ impl Engine {
         self.is_ahead(export, log, now);
     }
 
-    /// Nodes that have read the older of two generations, the ones that are silent among them.
+    /// Nodes that hold indices of the older of two generations, the ones that are silent among them.
     pub fn pinned(&self, log: &str) -> BTreeSet<Nid> {
         let Some(entry) = self.pair(log) else { return BTreeSet::new() };
-        let readers = self.exports.iter().filter(|e| e.fetched_of(log, entry).is_some());
+        let readers = self.exports.iter().filter(|e| e.holds.contains(&entry));
         let away = self.away.logs.iter().filter(|(_, (_, logs))| logs.contains(log)).map(|(nid, _)| *nid);
         readers.map(|e| e.address.peer).chain(away).collect()
     }
@@ -144,8 +146,9 @@ impl Engine {
 
     /// An export was forgotten although its node may live.
     pub(super) fn pinned_left(&mut self, export: &Export) {
-        let pinned = |log: &&String| self.pair(log).is_some_and(|oid| export.fetched_of(log, oid).is_some());
-        let logs: BTreeSet<String> = export.fetched.keys().filter(pinned).cloned().collect();
+        let logs = self.view.logs.keys().filter(|name| is_next(name)).map(|name| log_of(name));
+        let pinned = |log: &&str| self.pair(log).is_some_and(|oid| export.holds.contains(&oid));
+        let logs: BTreeSet<String> = logs.filter(pinned).map(str::to_owned).collect();
         if !logs.is_empty() {
             self.away.logs.insert(export.address.peer, (export.uuid.clone(), logs));
         }
@@ -155,7 +158,7 @@ impl Engine {
     pub(super) fn left_behind(&self, command: &Command) -> Vec<(Nid, String, String)> {
         let Command::Log(log::Command::Retire { log, force: true }) = command else { return Vec::new() };
         let Some(oid) = self.pair(log) else { return Vec::new() };
-        let readers = self.exports.iter().filter(|e| e.fetched_of(log, oid).is_some());
+        let readers = self.exports.iter().filter(|e| e.holds.contains(&oid));
         let readers = readers.map(|e| (e.address.peer, e.uuid.clone(), log.clone()));
         let away = self.away.logs.iter().filter(|(_, (_, logs))| logs.contains(log));
         readers.chain(away.map(|(nid, (mgc, _))| (*nid, mgc.clone(), log.clone()))).collect()

@@ -83,9 +83,10 @@ impl View {
         let Some(entry) = self.logs.get(log).filter(|_| !is_next(log)) else { return Served::Absent };
         let Some(meta) = &self.meta else { return Served::Absent };
         let mut turns = entry.head.lost.iter();
-        let lost =
-            reader.born > meta.turn || turns.any(|(after, before)| (after + 1..*before).contains(&reader.born));
-        let next = self.logs.get(&next_of(log)).filter(|next| !reader.doubt && reader.born >= next.head.since);
+        let lost = reader.born > meta.turn
+            || turns.any(|(after, before)| (after + 1..*before).contains(&reader.born));
+        let next =
+            self.logs.get(&next_of(log)).filter(|next| !reader.doubt && reader.born >= next.head.since);
         let sure = match next {
             Some(_) => true,
             None if reader.doubt => entry.head.since == 0,
@@ -97,7 +98,8 @@ impl View {
 
     /// Logs that stand twice and differ in what they say: damage, one line each.
     pub fn torn_generations(&self) -> Vec<String> {
-        let pairs = self.logs.iter().filter_map(|(name, log)| Some((name, log, self.logs.get(&next_of(name))?)));
+        let pairs =
+            self.logs.iter().filter_map(|(name, log)| Some((name, log, self.logs.get(&next_of(name))?)));
         pairs
             .filter(|(_, old, new)| !agree(&old.log, &new.log))
             .map(|(name, ..)| format!("log '{name}' and '{}' differ in their live records", next_of(name)))
@@ -149,13 +151,15 @@ impl Tx<'_> {
     pub(super) fn renew_log(&mut self, log: &str) -> Result<Option<EventKind>, Error> {
         let next = next_of(log);
         if self.log(&next).is_some() {
-            let hint = format!("'mgsctl log retire {log}' gives up the older one; 'mgsctl log readers {log}'");
+            let hint =
+                format!("'mgsctl log retire {log}' gives up the older one; 'mgsctl log readers {log}'");
             return Err(refused(log, Errno::EEXIST, "has two generations already", hint));
         }
         let Some(entry) = self.log(log) else { return Ok(None) };
         let before = entry.log.last_index();
         let hint = format!("'mgsctl log print --raw {log}' shows it");
-        let bad = |e: String| refused(log, Errno::EINVAL, format!("cannot be written anew: {e}"), hint.clone());
+        let bad =
+            |e: String| refused(log, Errno::EINVAL, format!("cannot be written anew: {e}"), hint.clone());
         let fresh = compacted(&entry.log, self.wall()).map_err(|e| bad(e.to_string()))?;
         if !agree(&entry.log, &fresh) {
             return Err(bad("a record would change".to_owned()));
@@ -201,7 +205,9 @@ impl Tx<'_> {
         let names: Vec<String> = self.logs.keys().filter(alone).cloned().collect();
         for name in names {
             let next = next_of(&name);
-            let (Some(old), Some(twin)) = (self.view.logs.get(&name), self.view.logs.get(&next)) else { continue };
+            let (Some(old), Some(twin)) = (self.view.logs.get(&name), self.view.logs.get(&next)) else {
+                continue;
+            };
             let new = self.logs.get(&name).and_then(Option::as_ref).filter(|e| e.head.oid == old.head.oid);
             let Some(new) = new else {
                 // Erased, or another log by now: both generations went.

@@ -309,7 +309,9 @@ impl LogEntry {
         let first = self.segments.keys().next().and_then(|seq| self.last_index_of(*seq));
         match self.head.anew {
             0 => Budget { used, limit, commits, base: 0, since: self.head.created },
-            since => Budget { used, limit, commits: commits.saturating_sub(1), base: first.unwrap_or(0), since },
+            since => {
+                Budget { used, limit, commits: commits.saturating_sub(1), base: first.unwrap_or(0), since }
+            }
         }
     }
 

@@ -42,7 +42,12 @@ pub(crate) fn open(engine: &mut Engine, id: ReqId, message: &Message, now: Now) 
             engine.opens(export, log_base(&name), now);
         }
         let found = match engine.generation(id, &name)? {
-            Generation::Log(found) => Some(found),
+            Generation::Log(found) => {
+                if let Some(export) = engine.in_service(id)?.export.and_then(|e| engine.exports.get_mut(e)) {
+                    export.holds(found.oid);
+                }
+                Some(found)
+            }
             Generation::Absent => None,
             Generation::Retired => return retired(engine, id, &name, now),
         };
