@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
-use mgs_api::{Client, Error};
+use mgs_api::{Client, Error, ProblemKind};
 
 use super::errno::Errno;
 
@@ -51,6 +51,10 @@ impl Front<'_> {
             | Error::Unknown { .. }
             | Error::Foreign { .. }
             | Error::BadAddress(_) => {
+                self.complain(crate::table::one_line(&error.to_string()));
+            }
+            // No kernel has this case.
+            Error::Refused(problem) if problem.kind == ProblemKind::SeveralMgs => {
                 self.complain(crate::table::one_line(&error.to_string()));
             }
             Error::Refused(_) => self.note(&error.to_string()),

@@ -15,6 +15,7 @@ mod generated;
 mod golden;
 mod nodemap;
 mod param;
+mod several;
 mod transcripts;
 
 use fake::{Fake, Gate};
@@ -60,7 +61,7 @@ impl Daemon {
 
 fn mgsctl(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mgsctl"));
-    command.args(args).env_remove("MGSD_API").stdin(Stdio::null());
+    command.args(args).env_remove("MGSD_API").env_remove("MGSD_MGS").stdin(Stdio::null());
     command
 }
 
