@@ -1,7 +1,7 @@
 //! The real daemon on a disk that fails when it is told to (`tests/faultfs/faultfs.c`): nothing acknowledged is lost,
 //! nothing damaged is served, every refusal says why, and recovery needs nobody.
 //!
-//! `FAULTS` sets how long the days are (1; `make soak` says 20), `SEED` repeats a run.
+//! `FAULTS` sets how many days there are (1; `make soak` says 20), `SEED` repeats a run.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "../daemon/mod.rs"]
@@ -36,12 +36,16 @@ fn name(index: u32) -> String {
     ost(index).svname()
 }
 
+/// One target an hour: a commit grows with the file system, and one of more writes than lie between two faults never
+/// succeeds.
+const HOURS: u32 = 16;
+
 /// What an administrator does in a day: new targets, restarts, writeconfs, clients. Everything succeeds in the end.
-async fn day(site: &mut Site, hours: u32) -> BTreeSet<i32> {
+async fn a_day(site: &mut Site) -> BTreeSet<i32> {
     let (servers, clients) = (site.node(1).await, site.node(2).await);
     let mut said = BTreeSet::new();
     said.extend(site.until(mount(&servers, TargetOptions::new(FS, TargetKind::Mdt, 0))).await);
-    for hour in 0..hours {
+    for hour in 0..HOURS {
         said.extend(site.until(mount(&servers, ost(hour))).await);
         match hour % 4 {
             1 => {
@@ -77,12 +81,11 @@ async fn day(site: &mut Site, hours: u32) -> BTreeSet<i32> {
 
 /// A commit is some forty writes and one sync: faults come at a distance that lets some of them pass.
 async fn days(fault: Fault, every: &[u64], errnos: &[i32]) {
-    let hours = u32::try_from(env("FAULTS", 1)).unwrap() * 16;
-    for every in every {
-        let mut site = Site::new(seed());
+    for (day, every) in (0..env("FAULTS", 1)).flat_map(|day| every.iter().map(move |every| (day, *every))) {
+        let mut site = Site::new(seed() ^ day);
         site.start().await;
-        site.disk.fail(fault, *every);
-        let said = day(&mut site, hours).await;
+        site.disk.fail(fault, every);
+        let said = a_day(&mut site).await;
         let made = site.disk.made();
         eprintln!("{fault:?}, each {every}: {made} faults, {} kills, nodes were told {said:?}", site.kills);
         assert!(made > 0);
