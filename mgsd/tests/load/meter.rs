@@ -76,7 +76,8 @@ pub(crate) async fn start(data: &Path) -> (Arc<Meter>, SocketAddr) {
         commits: Mutex::default(),
     });
     let identity = Identity {
-        nids: vec![MGS.to_owned()],
+        name: None,
+        nids: vec![MGS.parse().unwrap()],
         store: mgs_api::StoreInfo {
             kind: "sqlite".to_owned(),
             location: data.display().to_string(),
