@@ -12,6 +12,7 @@ use mgs_core::Errno;
 use mgs_core::model::TargetId;
 use mgs_core::model::command::pool::{self, Action, Members};
 use mgs_core::model::command::{Command, param};
+use mgs_core::model::settings::Validation;
 use std::collections::BTreeMap;
 use wire::lnet::portal;
 use wire::mgs::{TargetInfo, ldd};
@@ -244,4 +245,26 @@ fn pools_have_the_sections_of_the_kernel() {
     let other = pool::Command { fs: "nofs".to_owned(), pool: "p".to_owned(), action: Action::New };
     assert_eq!(mgs.order(other.into()).unwrap_err().errno(), Errno::EINVAL);
     assert!(!mgs.store.keys().any(|k| k.contains("nofs")));
+}
+
+/// B02g: a path that nobody knows. It is stored as by a kernel MGS where mistakes are only warned of.
+#[test]
+fn an_unknown_path_is_stored_as_by_the_kernel_where_mistakes_are_warned_of() {
+    let golden = states::session("B");
+    let assign = |text: &str, delete| -> Command {
+        let (text, syntax) = (text.to_owned(), Some(param::Syntax::SetParam));
+        param::Command::Assign { text, syntax, delete, force: false, wait: false }.into()
+    };
+    let mut mgs = Mgs::new();
+    mgs.order(golden::found::found(&golden, "B02c-set_param-P-overwrite").into()).unwrap();
+    let refused = mgs.order(assign("nosuch.param=5", false)).unwrap_err().to_string();
+    assert!(refused.contains("(unknown)"), "{refused}");
+    mgs.order(param::Command::Validation(Validation::Warn).into()).unwrap();
+    for path in ["osc.*.max_dirty_mb", "timeout"] {
+        let delete = param::Command::Set { path: path.to_owned(), value: String::new(), delete: true };
+        mgs.order(delete.into()).unwrap();
+    }
+    let done = mgs.order(assign("nosuch.param=5", false)).unwrap();
+    assert!(done.seq.is_some() && !done.warnings.is_empty(), "{done:?}");
+    compare(&mgs, "B02g-set_param-P-end", &golden, &["params"]);
 }
