@@ -47,6 +47,7 @@ errnos! {
     EPROTO = 71 "Protocol error",
     EBADMSG = 74 "Bad message",
     EOVERFLOW = 75 "Value too large for defined data type",
+    ENOTUNIQ = 76 "Name not unique on network",
     EOPNOTSUPP = 95 "Operation not supported",
     EADDRINUSE = 98 "Address already in use",
     EADDRNOTAVAIL = 99 "Cannot assign requested address",

@@ -163,7 +163,7 @@ async fn play(session: Session) {
 
 const GAPS: &[Gap] = &[Gap::CallbackStatus];
 
-/// `item N`: docs/better-than-kernel.md.
+/// `item N`: docs/weaknesses.md.
 const B: &[Differs] = &[
     Differs {
         stage: "B01f-conf_param-obdfilter",
