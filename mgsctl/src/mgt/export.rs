@@ -56,12 +56,13 @@ impl Command {
                 entries.push(wire::nodemap::Entry { key: *key, rec });
             }
         }
-        match write_index(&entries) {
-            Some(file) => drop(files.insert(Path::new("CONFIGS").join("nodemap"), file)),
-            None => exported.notes.push(format!(
-                "the nodemap index has {} entries, more than one block: it is not written; add the nodemaps with lctl on the started MGS",
-                entries.len()
-            )),
+        files.insert(Path::new("CONFIGS").join("nodemap"), write_index(&entries));
+        for log in api.logs(None).await?.items.iter().filter(|log| log.next.is_some()) {
+            let (which, other) = if log.pinned_count > 0 { ("older", "newer") } else { ("newer", "older") };
+            exported.notes.push(format!(
+                "log {} has two generations, a kernel MGS has one: the {which} is written; unmount nodes that read the {other}",
+                log.name
+            ));
         }
         self.write(&files, &mut exported)?;
         exported.notes.push(
