@@ -304,11 +304,9 @@ impl Engine {
                 Err(_) => "nid:?".to_owned(),
             },
             // each event of an entry has its own
-            Write::Create { .. }
-            | Write::Confirm(..)
-            | Write::Expire
-            | Write::Note(..)
-            | Write::Entry(_) => "mgsd".to_owned(),
+            Write::Create { .. } | Write::Confirm(..) | Write::Expire | Write::Note(..) | Write::Entry(_) => {
+                "mgsd".to_owned()
+            }
         }
     }
 
@@ -386,7 +384,9 @@ impl Engine {
                 // what somebody has to do comes first
                 self.remounts(&order.command).into_iter().for_each(|warning| tx.warn(warning));
                 order.command.plan(tx)?;
-                self.left_behind(&order.command).iter().for_each(|(nid, mgc, log)| tx.note_ahead(*nid, mgc, log));
+                self.left_behind(&order.command)
+                    .iter()
+                    .for_each(|(nid, mgc, log)| tx.note_ahead(*nid, mgc, log));
                 let done = tx.done(order.dry_run);
                 let reply = Some(Reply::Order(*ticket, Ok(Box::new(done))));
                 Ok(Verdict { reply, ..Verdict::default() })
@@ -418,11 +418,7 @@ impl Engine {
                 self.event(Event::OrderRefused { actor, errno, why });
                 Some(Reply::Order(*ticket, Err(error.clone())))
             }
-            Write::Create { .. }
-            | Write::Confirm(..)
-            | Write::Expire
-            | Write::Note(..)
-            | Write::Entry(_) => {
+            Write::Create { .. } | Write::Confirm(..) | Write::Expire | Write::Note(..) | Write::Entry(_) => {
                 self.event(Event::Bug { what: error.to_string() });
                 None
             }

@@ -273,7 +273,8 @@ fn register(tx: &mut Tx<'_>, req: &Request, id: TargetId, known_fs: bool, flags:
     let parsed = params::parse(&req.info.svname, &req.info.params)?;
     let failover: Vec<Vec<Nid>> = parsed.failover.iter().flat_map(|v| params::failover_nodes(v)).collect();
     gate::brought(tx, fs, id, &parsed.settings, &parsed.failover)?;
-    let nodes: Vec<Nid> = std::iter::once(&req.nids).chain(&failover).filter_map(|n| n.first().copied()).collect();
+    let nodes: Vec<Nid> =
+        std::iter::once(&req.nids).chain(&failover).filter_map(|n| n.first().copied()).collect();
     node_names::check(tx, fs, id, &nodes)?;
 
     if tx.target(fs, id).is_none() {
