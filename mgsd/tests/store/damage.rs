@@ -125,5 +125,5 @@ async fn values_of_a_newer_format_are_refused() {
         assert_eq!(said.is_ok(), served, "{said:?}");
     }
     let said = mgsd(&["--data", data, "--nid", "127.0.0.1@tcp", "--port", "1"]).await.unwrap_err();
-    assert!(said.contains("needs a reader of format 2, this mgsd reads up to 1"), "{said}");
+    assert!(said.contains("needs a reader of format 3, this mgsd reads up to 2"), "{said}");
 }

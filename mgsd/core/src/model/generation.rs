@@ -138,7 +138,9 @@ impl Tx<'_> {
             return Err(refused(log, Errno::ENOSPC, "logs were renewed as often as an MGS can", next));
         }
         meta.turn += 1;
-        meta.format = FORMAT;
+        let Format { written, min_reader } = meta.format;
+        meta.format =
+            Format { written: written.max(FORMAT.written), min_reader: min_reader.max(FORMAT.min_reader) };
         let turn = meta.turn;
         self.set_meta(meta);
         Ok(turn)
