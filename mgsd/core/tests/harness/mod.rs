@@ -136,7 +136,8 @@ impl Mgs {
     /// Actors and events of all commits above a number.
     pub fn audit(&self, after: u64) -> Vec<(String, EventKind)> {
         let records = self.store.range(format!("commit/{:016x}", after + 1).."commit0".to_owned());
-        let events = records.flat_map(|(_, value)| serde_json::from_slice::<CommitRecord>(value).unwrap().events);
+        let events =
+            records.flat_map(|(_, value)| serde_json::from_slice::<CommitRecord>(value).unwrap().events);
         events.map(|event| (event.actor, event.kind)).collect()
     }
 
