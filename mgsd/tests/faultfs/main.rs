@@ -120,7 +120,8 @@ async fn syncs_that_fail_and_lose_what_was_written() {
 /// all of it or in part.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_kill_at_any_write() {
-    days(Fault::Kill, &[7, 40], &[]).await;
+    // while the dead daemon's disk is looked at, a node may lose patience: -ETIMEDOUT
+    days(Fault::Kill, &[7, 40], &[-110]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
