@@ -197,6 +197,7 @@ pub(crate) fn encode(entries: &[Entry]) -> Vec<u8> {
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+    use std::io::Read as _;
 
     #[test]
     fn recorded_indices_come_out_as_they_were() {
@@ -217,6 +218,24 @@ mod tests {
             }
         }
         assert!(seen > 40, "{seen}");
+    }
+
+    /// 230 nodemaps, which came in the order of their keys: the file that a kernel made of them.
+    #[test]
+    fn an_index_of_several_leaves_grows_as_on_a_kernel() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/mgt/nodemap-230.gz");
+        let mut file = Vec::new();
+        flate2::read::GzDecoder::new(std::fs::File::open(path).unwrap()).read_to_end(&mut file).unwrap();
+        let entries = decode(&file).unwrap();
+        let written = encode(&entries);
+        assert_eq!((entries.len(), written.len()), (233, file.len()));
+        assert_eq!(written[..BLOCK], file[..BLOCK]);
+        for block in 1..file.len() / BLOCK {
+            let at = block * BLOCK;
+            // Behind the last entry of a leaf a kernel leaves what was there before it was split.
+            let end = at + 4 + half(&file, at + 2) * ENTRY;
+            assert_eq!(written[at..end], file[at..end], "block {block}");
+        }
     }
 
     #[test]
@@ -245,9 +264,8 @@ mod tests {
         assert_eq!(limit, if block == 0 { 340 } else { 341 });
         assert!((2..=limit).contains(&count), "{count}");
         let slot = |n: usize| &file[at + n * SLOT..at + (n + 1) * SLOT];
-        let read = |s: &[u8]| {
-            (s[..8].try_into().unwrap(), u32::from_le_bytes(s[8..].try_into().unwrap()) as usize)
-        };
+        let read =
+            |s: &[u8]| (s[..8].try_into().unwrap(), u32::from_le_bytes(s[8..].try_into().unwrap()) as usize);
         (1..count).map(|n| read(slot(n))).collect()
     }
 

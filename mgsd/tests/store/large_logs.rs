@@ -4,8 +4,8 @@
 use super::daemon::Daemon;
 use capture::states;
 use llog::marker::flag;
-use llog::{LustreCfg, Log, Marker, cmd};
-use mgs_api::{Change, MoveTarget, Mgt, NewName, ParamAssignment};
+use llog::{Log, LustreCfg, Marker, cmd};
+use mgs_api::{Change, Mgt, MoveTarget, NewName, ParamAssignment};
 use mgs_core::lint;
 use mgs_core::model::commit::broken_links;
 use mgs_core::model::view::View;
@@ -47,7 +47,10 @@ impl Site {
         assert_eq!(broken_links(entries(), view.anchor()), Vec::<String>::new());
         let api = self.daemon.api().await;
         for (name, log) in &view.logs {
-            assert!(api.log_file(name).await.unwrap() == log.log.to_file(), "{name} is served as it is stored");
+            assert!(
+                api.log_file(name).await.unwrap() == log.log.to_file(),
+                "{name} is served as it is stored"
+            );
         }
         view
     }
@@ -62,7 +65,9 @@ fn recorded() -> (Mgt, Vec<LustreCfg>) {
         let found = records.windows(3).find(|w| w[0].marker().is_some() && w[1].command == cmd::PARAM);
         let (Some(section), Some(stage)) = (found, path.split('/').next()) else { continue };
         let mut mgt = Mgt { from: stage.to_owned(), ..Mgt::default() };
-        for (path, file) in files.range(format!("{stage}/CONFIGS/testfs-")..format!("{stage}/CONFIGS/testfs.")) {
+        for (path, file) in
+            files.range(format!("{stage}/CONFIGS/testfs-")..format!("{stage}/CONFIGS/testfs."))
+        {
             let name = path.rsplit('/').next().unwrap();
             mgt.logs.insert(name.to_owned(), hex(file));
         }
@@ -82,8 +87,10 @@ fn grown(times: u32) -> Mgt {
         if name != CLIENT {
             continue;
         }
-        let bytes: Vec<u8> =
-            (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect();
+        let bytes: Vec<u8> = (0..digits.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap())
+            .collect();
         let mut log = Log::from_file(&bytes).unwrap();
         for step in 0..times {
             for record in &section {

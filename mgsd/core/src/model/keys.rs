@@ -27,7 +27,9 @@ pub fn below<'a>(
     changes: &'a Changes,
     prefix: &'a str,
 ) -> impl Iterator<Item = (&'a String, &'a Option<Vec<u8>>)> {
-    changes.range::<str, _>((Bound::Included(prefix), Bound::Unbounded)).take_while(move |(key, _)| key.starts_with(prefix))
+    changes
+        .range::<str, _>((Bound::Included(prefix), Bound::Unbounded))
+        .take_while(move |(key, _)| key.starts_with(prefix))
 }
 
 /// `nodemap`.

@@ -182,12 +182,7 @@ pub(super) fn write(name: &str, map: &Nodemap) -> Result<Vec<(String, Vec<u8>)>,
     Ok(out)
 }
 
-fn write_part(
-    out: &mut Vec<(String, Vec<u8>)>,
-    name: &str,
-    part: Part,
-    map: &Nodemap,
-) -> Result<(), Error> {
+fn write_part(out: &mut Vec<(String, Vec<u8>)>, name: &str, part: Part, map: &Nodemap) -> Result<(), Error> {
     let key = |number| PartKey { name, part, number }.to_string();
     match part {
         Part::Ranges | Part::Bans => {
@@ -327,14 +322,17 @@ impl Nodemaps {
     /// Applies `nodemap/<name>`: its value, or its deletion.
     pub(in crate::model) fn apply(&mut self, name: &str, value: Option<&[u8]>) -> Result<(), Bad> {
         let place = Name::new(name).ok_or_else(|| format!("'{}' is no name", name.escape_default()))?;
-        let stored = value.map(serde_json::from_slice::<Stored<&str>>).transpose().map_err(|e| e.to_string())?;
+        let stored =
+            value.map(serde_json::from_slice::<Stored<&str>>).transpose().map_err(|e| e.to_string())?;
         let mut map = stored.as_ref().map(Stored::map).transpose()?;
         if name == super::DEFAULT && map.is_none() {
             map = Some(Nodemap::untouched());
         }
         let parted = stored.as_ref().is_some_and(|stored| stored.lists.is_none());
         // Parts that were not written stay what they are.
-        if let (Some(map), Some(old), true) = (&mut map, self.maps.get(&place), parted && self.parted.contains(&place)) {
+        if let (Some(map), Some(old), true) =
+            (&mut map, self.maps.get(&place), parted && self.parted.contains(&place))
+        {
             map.ranges.clone_from(&old.ranges);
             map.bans.clone_from(&old.bans);
             (map.uid, map.gid, map.projid) = (old.uid.clone(), old.gid.clone(), old.projid.clone());
@@ -374,7 +372,8 @@ impl Nodemaps {
     /// Applies a part of a list. A nodemap that has none, or is gone, wants none.
     pub(in crate::model) fn apply_part(&mut self, key: PartKey<'_>, value: Option<&[u8]>) -> Result<(), Bad> {
         let name = Name::new(key.name).filter(|name| self.parted.contains(name));
-        let Some((name, map)) = name.and_then(|name| Some((name, Arc::make_mut(self.maps.get_mut(&name)?)))) else {
+        let Some((name, map)) = name.and_then(|name| Some((name, Arc::make_mut(self.maps.get_mut(&name)?))))
+        else {
             return match value {
                 Some(_) => Err("its nodemap has no lists beside it".to_owned()),
                 None => Ok(()),
