@@ -69,6 +69,17 @@ const TWENTY: [(&str, &str, &str); 20] = [
     ("testfs", "debug", "debug=+rpctrace"),
 ];
 
+/// Class and words of what was refused to this user, as `mgsctl audit list` has it.
+async fn refusals(api: &Client) -> Vec<(String, String)> {
+    let commits = api.commits(0, 1000).await.unwrap().items;
+    let events = commits.iter().flat_map(|commit| &commit.events);
+    let word = |event: &serde_json::Value, name: &str| event[name].as_str().unwrap_or_default().to_owned();
+    events
+        .filter(|e| e["event"] == "refused" && word(e, "actor").starts_with("uid:"))
+        .map(|e| (word(e, "class"), word(e, "request")))
+        .collect()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn judged_read_back_followed_and_kept() {
     let dir = tempfile::tempdir().unwrap();
@@ -98,6 +109,11 @@ async fn judged_read_back_followed_and_kept() {
             other => panic!("{text}: {other:?}"),
         }
     }
+
+    // What no policy lets pass is in the audit.
+    let audited = refusals(&api).await;
+    assert!(audited.iter().any(|(class, text)| class == "bad-device" && text.contains("OST")), "{audited:?}");
+    assert!(audited.len() > 10, "{audited:?}");
 
     let mut seqs = Vec::new();
     for (_, _, text) in TWENTY {
@@ -131,6 +147,8 @@ async fn judged_read_back_followed_and_kept() {
     daemon.kill().await.unwrap();
     let (_daemon, api) = start(dir.path(), port).await;
     read_back(&api, &seqs).await;
+    assert_eq!(refusals(&api).await, audited, "after a kill");
+    assert_eq!(api.commit_chain().await.unwrap().broken_at, None);
 
     for (_, _, text) in TWENTY {
         let name = text.split('=').next().unwrap();
