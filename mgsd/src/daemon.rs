@@ -154,13 +154,12 @@ pub async fn serve(
     let result = tokio::select! {
         biased;
         () = &mut stop => Ok(()),
-        // First: its end ends LNet, and says why.
-        ended = &mut driver => match ended {
-            Ok(Err(error)) => Err(error.into()),
-            Ok(Ok(())) => Ok(()),
-            Err(panic) => Err(DriveError::View(format!("the engine's task ended: {panic}")).into()),
+        ended = &mut driver => reason(ended),
+        // With the engine its link ends, and LNet by that: the engine says why, perhaps a moment later.
+        () = proxy_ended(proxy.as_ref()) => match tokio::time::timeout(FAREWELL, &mut driver).await {
+            Ok(ended) => reason(ended),
+            Err(_) => Err(DriveError::View("LNet's task ended".to_owned()).into()),
         },
-        () = proxy_ended(proxy.as_ref()) => Err(DriveError::View("LNet's task ended".to_owned()).into()),
     };
     if result.is_ok() {
         // Who is slow now finds out from the next daemon.
@@ -192,6 +191,14 @@ fn catalogue(path: Option<&Path>) -> Result<tunables::InUse, DaemonError> {
     let (release, names) = (&found.meta().lustre_version, found.tunables().len());
     tracing::info!(file = %path.display(), lustre = %release, names, "catalogue of tunables");
     Ok(found.into())
+}
+
+/// How the engine's task ended.
+fn reason(ended: Result<Result<(), DriveError>, tokio::task::JoinError>) -> Result<(), DaemonError> {
+    match ended {
+        Ok(ended) => Ok(ended?),
+        Err(panic) => Err(DriveError::View(format!("the engine's task ended: {panic}")).into()),
+    }
 }
 
 /// The socket of its own, and that of the process where it is alone there.

@@ -254,3 +254,20 @@ async fn a_start_that_fails_for_one_is_refused_for_all() {
     assert!(said.stdout.is_empty());
     assert!(!site.dir.path().join("a/api.sock").exists() && !site.dir.path().join("api.sock").exists());
 }
+/// One section is as good as none, but for the name: nobody has to say it, and everybody may.
+#[tokio::test]
+async fn a_single_section_answers_with_and_without_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("mgsd.toml");
+    std::fs::write(&file, "[[mgs]]\nname = \"only\"\nnid = [\"127.0.0.2@tcp\"]\n").unwrap();
+    let mut program = daemon::command(dir.path());
+    let (mut child, first) = daemon::serve(program.args(["--port", "0", "--config"]).arg(&file)).await;
+    assert!(first.contains("serves MGS only "), "{first}");
+    let mut told = Vec::new();
+    for socket in ["api.sock", "only/api.sock"] {
+        let address = format!("unix:{}", dir.path().join(socket).display());
+        told.push(mgs_api::Client::connect(&address).await.unwrap().status().await.unwrap());
+    }
+    assert_eq!((told[0].name.as_str(), &told[0].mgs_uuid), ("only", &told[1].mgs_uuid));
+    child.kill().await.unwrap();
+}
