@@ -50,7 +50,7 @@ fn they_are_listed_with_their_logs() {
     let mut mgs = site();
     let logs = ["testfs-MDT0000", "testfs-MDT0001", "testfs-client"].map(str::to_owned).to_vec();
     let brought = ("testfs-OST0001".to_owned(), "10.0.0.8@tcp,10.1.0.8@tcp1".to_owned(), logs.clone());
-    assert_eq!(list(&mgs), [brought.clone()]);
+    assert_eq!(list(&mgs), std::slice::from_ref(&brought));
     assign(&mut mgs, "testfs-OST0000.failover.node=10.0.0.5@tcp:10.0.0.6@tcp,10.1.0.6@tcp1", false);
     let added =
         ("testfs-OST0000".to_owned(), "10.0.0.5@tcp:10.0.0.6@tcp,10.1.0.6@tcp1".to_owned(), logs.clone());
