@@ -28,9 +28,12 @@ fn renew() -> Command {
 fn retire(force: bool) -> Command {
     log::Command::Retire { log: LOG.to_owned(), force }.into()
 }
-fn assign(mgs: &mut Mgs, device: &str, name: &str, value: u32) {
+fn conf(device: &str, name: &str, value: u32) -> Command {
     let (device, name, value) = (device.to_owned(), name.to_owned(), value.to_string());
-    mgs.order(param::Command::Conf { device, name, value, delete: false }.into()).unwrap();
+    param::Command::Conf { device, name, value, delete: false }.into()
+}
+fn assign(mgs: &mut Mgs, device: &str, name: &str, value: u32) {
+    mgs.order(conf(device, name, value)).unwrap();
 }
 fn set(mgs: &mut Mgs, name: &str, value: u32) {
     assign(mgs, "testfs", &format!("llite.{name}"), value);
@@ -339,6 +342,43 @@ fn what_is_done_to_one_is_done_to_the_other() {
     // erased: both go
     assert_eq!(register(&mut mgs, &mdt(0).writeconf()).status, 0);
     assert_eq!(last(&mgs, "testfs-client@next"), None);
+}
+
+#[test]
+fn orders_that_share_a_commit_are_done_one_after_the_other() {
+    let mut mgs = site();
+    let mut old = Node::mounted(&mut mgs, 1);
+    old.read(&mut mgs);
+    let cached = |n| conf("testfs", "llite.max_cached_mb", n);
+    mgs.hold();
+    mgs.give(cached(40), false);
+    let (seq, commits) = (mgs.seq, mgs.commits);
+    let early = mgs.give(renew(), false);
+    let refused = mgs.give(retire(false), false);
+    let orders = [cached(41), retire(true), cached(42), cached(43), renew(), cached(44)];
+    let tickets = orders.map(|order| mgs.give(order, false));
+    mgs.release();
+    let error = mgs.done[&refused].as_ref().unwrap_err();
+    assert!(error.to_string().contains("10.0.2.1@tcp"), "{error}");
+    assert!(
+        tickets.iter().chain([&early]).all(|ticket| mgs.done[ticket].as_ref().unwrap().seq == Some(seq + 2))
+    );
+    assert_eq!(mgs.commits, commits + 2);
+    let again = mgs.restarted();
+    for name in [LOG, "testfs-client@next"] {
+        let (ours, theirs) = (&mgs.engine.view().logs[name], &again.engine.view().logs[name]);
+        assert_eq!(ours.log.to_file(), theirs.log.to_file(), "{name}");
+        assert_eq!(ours.head, theirs.head, "{name}");
+        assert_eq!(again.engine.view().log_by_id(ours.id()).unwrap().0, name);
+    }
+    assert!(again.engine.view().torn_generations().is_empty());
+    let left = mgs.store.keys().filter(|key| key.starts_with("llog/testfs-client")).count();
+    assert_eq!(left, 4, "two heads, and what one commit wrote of each");
+    assert_eq!(mgs.engine.must_remount().len(), 1);
+    let mut new = Node::mounted(&mut mgs, 2);
+    assert_eq!((new.read(&mut mgs), old.read(&mut mgs)), (Found::Log, Found::Stale));
+    let value = new.tree().params.iter().find(|((_, name), _)| name == "llite.max_cached_mb").unwrap().1;
+    assert_eq!(value, "44");
 }
 
 #[test]

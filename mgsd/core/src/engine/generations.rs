@@ -8,6 +8,7 @@ use crate::export::Export;
 use crate::model::command::{Command, log};
 use crate::model::generation::{Served, Tag, is_own_log};
 use crate::model::names::{is_next, log_of, next_of};
+use crate::model::tx::Tx;
 use crate::time::Now;
 use std::collections::{BTreeMap, BTreeSet};
 use wire::Nid;
@@ -133,10 +134,17 @@ impl Engine {
 
     /// Nodes that hold indices of the older of two generations, the ones that are silent among them.
     pub fn pinned(&self, log: &str) -> BTreeSet<Nid> {
-        let Some(entry) = self.pair(log) else { return BTreeSet::new() };
-        let readers = self.exports.iter().filter(|e| e.holds.contains(&entry));
-        let away = self.away.logs.iter().filter(|(_, (_, logs))| logs.contains(log)).map(|(nid, _)| *nid);
-        readers.map(|e| e.address.peer).chain(away).collect()
+        self.pair(log)
+            .map(|oid| self.holders(log, oid).into_iter().map(|(nid, _)| nid).collect())
+            .unwrap_or_default()
+    }
+
+    /// The same with their MGCs, by the object number of the older one.
+    fn holders(&self, log: &str, oid: u64) -> Vec<(Nid, String)> {
+        let readers = self.exports.iter().filter(|e| e.holds.contains(&oid));
+        let away = self.away.logs.iter().filter(|(_, (_, logs))| logs.contains(log));
+        let away = away.map(|(nid, (mgc, _))| (*nid, mgc.clone()));
+        readers.map(|e| (e.address.peer, e.uuid.clone())).chain(away).collect()
     }
 
     /// Object number of the older of two generations.
@@ -154,23 +162,29 @@ impl Engine {
         }
     }
 
-    /// Nodes that a forced retirement leaves behind, with their MGCs.
-    pub(super) fn left_behind(&self, command: &Command) -> Vec<(Nid, String, String)> {
-        let Command::Log(log::Command::Retire { log, force: true }) = command else { return Vec::new() };
-        let Some(oid) = self.pair(log) else { return Vec::new() };
-        let readers = self.exports.iter().filter(|e| e.holds.contains(&oid));
-        let readers = readers.map(|e| (e.address.peer, e.uuid.clone(), log.clone()));
-        let away = self.away.logs.iter().filter(|(_, (_, logs))| logs.contains(log));
-        readers.chain(away.map(|(nid, (mgc, _))| (*nid, mgc.clone(), log.clone()))).collect()
-    }
-
-    /// An older generation is given up when nobody is left who has read it.
-    pub(super) fn guard_retirement(&self, command: &Command, now: Now) -> std::result::Result<(), Error> {
-        let Command::Log(log::Command::Retire { log, force: false }) = command else { return Ok(()) };
+    /// An older generation is given up when nobody is left who has read it. Who is left behind is written down.
+    pub(super) fn retires(
+        &self,
+        tx: &mut Tx<'_>,
+        command: &Command,
+        now: Now,
+    ) -> std::result::Result<(), Error> {
+        let Command::Log(log::Command::Retire { log, force }) = command else { return Ok(()) };
+        // as it is for this order: the generations may be as old as the commit
+        let there = tx.log(&next_of(log)).is_some();
+        let Some(oid) = tx.log(log).filter(|_| there).map(|e| e.head.oid) else { return Ok(()) };
+        let holders = self.holders(log, oid);
+        let nodes = holders.iter().map(|(nid, _)| *nid).collect();
         let refused = |what: String, next: String| {
             Err(Error::refused(format!("log '{}'", log.escape_default()), Errno::EBUSY, what, next))
         };
-        let nodes = self.pinned(log);
+        if *force {
+            if !holders.is_empty() {
+                tx.warn(format!("remount: {}", super::guard::listed(&nodes)));
+            }
+            holders.iter().for_each(|(nid, mgc)| tx.note_ahead(*nid, mgc, log));
+            return Ok(());
+        }
         if !nodes.is_empty() {
             return refused(
                 format!("its older generation was read by {}", super::guard::listed(&nodes)),
@@ -181,7 +195,7 @@ impl Engine {
             );
         }
         let back = self.started.mono + super::EXPORT_TIMEOUT;
-        if self.pair(log).is_some() && now.mono < back {
+        if now.mono < back {
             let wait = back.saturating_sub(now.mono).as_secs() + 1;
             return refused(
                 "nodes that have read it may not be back since mgsd started".to_owned(),

@@ -5,7 +5,7 @@ use super::{Engine, Timer};
 use crate::Errno;
 use crate::error::Error;
 use crate::export::Export;
-use crate::model::command::{Command, InUse, log};
+use crate::model::command::{Command, InUse};
 use crate::model::names::log_base;
 use crate::model::registration::Request;
 use crate::time::Now;
@@ -88,10 +88,6 @@ impl Engine {
 
     /// What else is to be known of an order: nodes that have to mount again.
     pub(super) fn remounts(&self, command: &Command) -> Option<String> {
-        if let Command::Log(log::Command::Retire { log, .. }) = command {
-            let nodes = self.pinned(log);
-            return (!nodes.is_empty()).then(|| format!("remount: {}", listed(&nodes)));
-        }
         let Command::Nids(command) = command else { return None };
         let (fs, large) = command.readers()?;
         let exports = self.exports.iter().filter(|e| e.opened.contains(fs));

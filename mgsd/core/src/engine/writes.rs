@@ -380,13 +380,10 @@ impl Engine {
             }
             Write::Order(ticket, order) => {
                 self.guard_order(&order.command)?;
-                self.guard_retirement(&order.command, now)?;
+                self.retires(tx, &order.command, now)?;
                 // what somebody has to do comes first
                 self.remounts(&order.command).into_iter().for_each(|warning| tx.warn(warning));
                 order.command.plan(tx)?;
-                self.left_behind(&order.command)
-                    .iter()
-                    .for_each(|(nid, mgc, log)| tx.note_ahead(*nid, mgc, log));
                 let done = tx.done(order.dry_run);
                 let reply = Some(Reply::Order(*ticket, Ok(Box::new(done))));
                 Ok(Verdict { reply, ..Verdict::default() })
