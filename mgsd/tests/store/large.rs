@@ -126,7 +126,8 @@ impl Site {
             damage: Vec::new(),
         };
         let checked = watch::channel(mgsd::store_check::Checked::default()).1;
-        let identity = Identity { name: None, nids: vec![MGS.parse().unwrap()], store: info, checked, started: 0 };
+        let identity =
+            Identity { name: None, nids: vec![MGS.parse().unwrap()], store: info, checked, started: 0 };
         let shared: Arc<dyn Store> = Arc::<Large<Mortal>>::clone(&store);
         let (driver, handle) = drive::start(Config::default(), shared, identity).await.unwrap();
         let driver = tokio::spawn(async move { driver.run().await.unwrap() });
