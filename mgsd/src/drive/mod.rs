@@ -274,7 +274,7 @@ impl Driver {
         let now = now(self.start);
         match message {
             Message::LinkUp(id, tx) => self.links.up(id, tx),
-            Message::Frame(id, Frame::Hello { identity, min_version, features, .. }) => {
+            Message::Frame(id, Frame::Hello { identity, min_version, features, nids, .. }) => {
                 let mgs_uuid = self.engine.view().meta.as_ref().map(|m| m.uuid.clone()).unwrap_or_default();
                 let greeting = links::Greeting { proxy: &identity, min_version, features, nids: &nids };
                 self.links.hello(id, &greeting, mgs_uuid, self.daemon.clone());
