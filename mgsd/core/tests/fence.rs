@@ -47,6 +47,28 @@ fn silences(mgs: &Mgs) -> (usize, usize) {
     (count(|e| matches!(e, Event::StoreSilent { .. })), count(|e| matches!(e, Event::StoreAnswers { .. })))
 }
 
+/// A plan of seconds is no silence of the store: it had no turn to be heard.
+#[test]
+fn a_daemon_that_was_busy_itself() {
+    let (mut mgs, _) = site();
+    mgs.hold();
+    let order = mgs.give(policy(true), false);
+    mgs.now.mono += 2 * SILENCE;
+    mgs.engine.handle_timeout(mgs.now);
+    mgs.drain();
+    assert_eq!((mgs.engine.store_silent_since(), mgs.done.len()), (None, 0));
+    mgs.release();
+    assert!(mgs.done.remove(&order).unwrap().is_ok());
+    // and no excuse for a store that says nothing behind that
+    mgs.hold();
+    mgs.now.mono += 2 * SILENCE;
+    mgs.engine.handle_timeout(mgs.now);
+    mgs.drain();
+    mgs.advance(SILENCE + SECOND);
+    assert!(mgs.engine.store_silent_since().is_some());
+    assert_eq!(silences(&mgs), (1, 0));
+}
+
 #[test]
 fn a_store_that_answers_nothing() {
     let (mut mgs, handle) = site();

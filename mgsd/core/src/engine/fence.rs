@@ -26,13 +26,16 @@ const COMMIT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct Fence {
     heard: Now,
+    /// The last look. When it is long ago it was we who were busy, with a plan of seconds: the store's answer, if there
+    /// is one, was not taken yet.
+    looked: Duration,
     fenced: bool,
 }
 
 impl Fence {
     /// The view has just been read from the store.
     pub(super) const fn new(now: Now) -> Self {
-        Self { heard: now, fenced: false }
+        Self { heard: now, looked: now.mono, fenced: false }
     }
 }
 
@@ -58,6 +61,11 @@ impl Engine {
 
     /// Asks a store that was not heard for a while; gives it up for the time being after a longer one.
     pub(super) fn look_at_store(&mut self, now: Now) {
+        let busy = now.mono.saturating_sub(self.fence.looked).saturating_sub(LOOK);
+        self.fence.looked = now.mono;
+        if busy > LOOK {
+            self.fence.heard.mono = (self.fence.heard.mono + busy).min(now.mono);
+        }
         let silent = now.mono.saturating_sub(self.fence.heard.mono);
         if silent >= SILENCE && !self.fence.fenced {
             self.fence.fenced = true;
