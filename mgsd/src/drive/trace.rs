@@ -69,12 +69,7 @@ pub(super) fn event(event: &Event) {
             tracing::warn!(%nid, flavor = format!("{flavor:#x}"), "request with a security flavor dropped; this MGS serves null only");
         }
         Event::LogFilling { log, used, limit } => {
-            tracing::warn!(
-                log,
-                used,
-                limit,
-                "log has used 70 % of its indices; renew it (mgsctl log renew)"
-            );
+            tracing::warn!(log, used, limit, "log has used 70 % of its indices; renew it (mgsctl log renew)");
         }
         Event::Answered { nid, op, object, status, .. } => {
             tracing::trace!(%nid, op, object, status, "answered")
