@@ -324,7 +324,8 @@ fn check(mgs: &Mgs, readers: &mut Vec<Reader>) {
         reader.last = entry.log.last_index();
         // A value that was taken away, and whose default is not known, stays with who runs: this was said.
         let now = reader.interp.tree();
-        for (key, value) in &trees[&reader.log].params {
+        // Of rules that add up, the tree has the one that was said last.
+        for (key, value) in trees[&reader.log].params.iter().filter(|((_, name), _)| !compound(name)) {
             assert_eq!(now.params.get(key), Some(value), "{} {key:?}", reader.log);
         }
         if let Some(timeout) = trees[&reader.log].timeout {

@@ -125,6 +125,9 @@ fn unset(tx: &mut Tx<'_>, path: &str, value: &str, doing: Doing) -> Result<(), E
     let gone = left.is_none();
     tx.set_set_setting(path, left);
     tx.event(event(PARAMS, path, value, true));
+    if !gone && doing.revert {
+        keepers(tx, path, last.as_deref(), &[PARAMS.to_owned()], "it has several values at a time");
+    }
     if gone && last.is_some() && doing.revert {
         revert(tx, path, last.as_deref())?;
     }
