@@ -31,7 +31,7 @@ pub struct Arguments {
 pub enum Command {
     /// Check the store: pages, checksums, the commit chain, and that every log can be executed.
     Check {
-        /// Whose store, where the file has several [[mgs]] sections.
+        /// Whose store, where the file has sections for several MGS.
         #[arg(long, value_name = "NAME")]
         mgs: Option<String>,
     },
@@ -39,13 +39,13 @@ pub enum Command {
     Backup {
         /// File to make.
         file: PathBuf,
-        /// Whose store, where the file has several [[mgs]] sections.
+        /// Whose store, where the file has sections for several MGS.
         #[arg(long, value_name = "NAME")]
         mgs: Option<String>,
     },
     /// Put a backup in the place of the store, as a new epoch. The daemon must not be running.
     Restore {
-        /// Whose store, where the file has several [[mgs]] sections.
+        /// Whose store, where the file has sections for several MGS.
         #[arg(long, value_name = "NAME")]
         mgs: Option<String>,
         /// Backup, as made by `mgsd backup`.
